@@ -1,0 +1,1 @@
+"""The service: settings, store, routes, command line."""

@@ -1,0 +1,507 @@
+"""The tables of OneGrid (SQLAlchemy 2, GeoAlchemy2).
+
+Geometry is lon/lat EPSG:4490 throughout. A *version* is immutable once published (a trigger holds it); its zones
+belong to it alone. An *assignment run* is one complete answer to "which zone is each subject in" for a version:
+readers follow ``version.run_id``, so that a new run takes the place of the old in one update.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  SQLAlchemy reads the annotations at run time
+from typing import Any
+
+from geoalchemy2 import Geometry, WKBElement
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SRID = 4490
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+CODE_FORMAT = "code ~ '^[0-9A-Za-z_.-]{1,40}$'"
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy's own way
+        str: Text,
+        int: BigInteger,
+        datetime: TIMESTAMP(timezone=True),
+        dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
+        list[str]: ARRAY(Text),
+    }
+
+
+def _geometry(kind: str, *, nullable: bool = False) -> Mapped[Any]:
+    return mapped_column(Geometry(kind, srid=SRID, spatial_index=False), nullable=nullable)
+
+
+def _id() -> Mapped[int]:
+    return mapped_column(BigInteger, Identity(always=True), primary_key=True)
+
+
+def _now() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+def _valid(column: str) -> CheckConstraint:
+    return CheckConstraint(
+        f"{column} IS NULL OR (ST_IsValid({column}) AND NOT ST_IsEmpty({column}))", name=f"{column}_valid"
+    )
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+class Territory(Base):
+    """辖区: the polygon that partitions cover."""
+
+    __tablename__ = "territory"
+    id: Mapped[int] = _id()
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    boundary: Mapped[WKBElement] = _geometry("MULTIPOLYGON")
+    metric_srid: Mapped[int] = mapped_column(comment="EPSG code in which its lengths and areas are measured")
+    synthetic: Mapped[bool]
+    source: Mapped[str]
+    data_date: Mapped[str]
+    notes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = _now()
+    __table_args__ = (
+        CheckConstraint(CODE_FORMAT, name="code_format"),
+        _valid("boundary"),
+        Index("ix_territory_boundary", "boundary", postgresql_using="gist"),
+    )
+
+
+class Layer(Base):
+    """图层/条线: one family of zones with one purpose."""
+
+    __tablename__ = "layer"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    code: Mapped[str]
+    name: Mapped[str]
+    position: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    __table_args__ = (
+        UniqueConstraint("territory_id", "code"),
+        CheckConstraint(CODE_FORMAT, name="code_format"),
+    )
+
+
+class Level(Base):
+    """层级 of a layer."""
+
+    __tablename__ = "level"
+    id: Mapped[int] = _id()
+    layer_id: Mapped[int] = mapped_column(ForeignKey("layer.id", ondelete="CASCADE"))
+    code: Mapped[str]
+    name: Mapped[str]
+    rank: Mapped[int] = mapped_column(SmallInteger)
+    parent_level_id: Mapped[int | None] = mapped_column(ForeignKey("level.id"))
+    partition: Mapped[bool] = mapped_column(comment="law 1 holds for it")
+    __table_args__ = (
+        UniqueConstraint("layer_id", "code"),
+        CheckConstraint(CODE_FORMAT, name="code_format"),
+    )
+
+
+class Version(Base):
+    """版本: what was published (or the draft that will be): immutable from then on."""
+
+    __tablename__ = "version"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    code: Mapped[str] = mapped_column(unique=True, comment="version id that every answer carries: monaco-v3")
+    status: Mapped[str] = mapped_column(server_default="draft")
+    reason: Mapped[str] = mapped_column(server_default="")
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    published_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("assignment_run.id", use_alter=True), comment="the assignment run that readers follow"
+    )
+    checked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+    __table_args__ = (
+        UniqueConstraint("territory_id", "number"),
+        _one_of("status", "draft", "published"),
+        CheckConstraint("status = 'draft' OR valid_from IS NOT NULL", name="published_since"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="valid_span"),
+        Index(
+            "ix_version_current",
+            "territory_id",
+            unique=True,
+            postgresql_where=text("status = 'published' AND valid_to IS NULL"),
+        ),
+    )
+
+
+class Zone(Base):
+    """网格、片区、社区: one (Multi)Polygon of a version at a level."""
+
+    __tablename__ = "zone"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"))
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("zone.id"))
+    code: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="general")
+    staff: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    area_m2: Mapped[float]
+    perimeter_m: Mapped[float]
+    geom: Mapped[WKBElement] = _geometry("MULTIPOLYGON")
+    __table_args__ = (
+        UniqueConstraint("version_id", "level_id", "code"),
+        CheckConstraint(CODE_FORMAT, name="code_format"),
+        _one_of("kind", "general", "dedicated"),
+        CheckConstraint("area_m2 > 0 AND perimeter_m > 0", name="measured"),
+        _valid("geom"),
+        Index("ix_zone_geom", "geom", postgresql_using="gist"),
+        Index("ix_zone_parent", "parent_id"),
+    )
+
+
+class Plan(Base):
+    """方案: a draft that planners edit, based on one version."""
+
+    __tablename__ = "plan"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    base_version_id: Mapped[int] = mapped_column(ForeignKey("version.id"))
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    status: Mapped[str] = mapped_column(server_default="open")
+    revision: Mapped[int] = mapped_column(server_default=text("0"))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    created_at: Mapped[datetime] = _now()
+    __table_args__ = (_one_of("status", "open", "archived", "published"),)
+
+
+class Change(Base):
+    """变更: one edit of a plan, ``{put, delete}``, and its inverse."""
+
+    __tablename__ = "change"
+    id: Mapped[int] = _id()
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    operation: Mapped[str]
+    put: Mapped[list[dict[str, Any]]]
+    delete: Mapped[list[dict[str, Any]]]
+    inverse: Mapped[dict[str, Any]]
+    reason: Mapped[str] = mapped_column(server_default="")
+    undone: Mapped[bool] = mapped_column(server_default=text("false"))
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = _now()
+    __table_args__ = (UniqueConstraint("plan_id", "revision"),)
+
+
+class Subject(Base):
+    """管理对象: what is assigned to a zone."""
+
+    __tablename__ = "subject"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    code: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str | None]
+    address: Mapped[str | None]
+    people: Mapped[int | None] = mapped_column(comment="NULL is unknown (未知), never zero")
+    location: Mapped[WKBElement | None] = _geometry("POINT", nullable=True)
+    footprint: Mapped[WKBElement | None] = _geometry("MULTIPOLYGON", nullable=True)
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    __table_args__ = (
+        UniqueConstraint("territory_id", "code"),
+        _one_of("kind", "household", "business", "institution", "building", "estate", "facility"),
+        CheckConstraint("people IS NULL OR people >= 0", name="people_counted"),
+        _valid("footprint"),
+        Index("ix_subject_location", "location", postgresql_using="gist"),
+        Index("ix_subject_footprint", "footprint", postgresql_using="gist"),
+    )
+
+
+class Address(Base):
+    """A known address and where it is."""
+
+    __tablename__ = "address"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    subject_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id", ondelete="SET NULL"))
+    text: Mapped[str]
+    normalised: Mapped[str] = mapped_column(comment="the form that lookups compare: geo.addresses.parse(text).key")
+    location: Mapped[WKBElement] = _geometry("POINT")
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    __table_args__ = (
+        Index("ix_address_key", "territory_id", "normalised"),
+        Index("ix_address_trgm", "normalised", postgresql_using="gin", postgresql_ops={"normalised": "gin_trgm_ops"}),
+        Index("ix_address_location", "location", postgresql_using="gist"),
+        Index("ix_address_subject", "subject_id"),
+    )
+
+
+class Station(Base):
+    """服务站: the origin of a service circle."""
+
+    __tablename__ = "station"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    code: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[str]
+    address: Mapped[str | None]
+    location: Mapped[WKBElement] = _geometry("POINT")
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    __table_args__ = (
+        UniqueConstraint("territory_id", "code"),
+        CheckConstraint(CODE_FORMAT, name="code_format"),
+        _one_of("kind", "center", "zone", "point"),
+        Index("ix_station_location", "location", postgresql_using="gist"),
+    )
+
+
+class StreetNode(Base):
+    """Where streets meet or end."""
+
+    __tablename__ = "street_node"
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"), primary_key=True)
+    node: Mapped[int] = mapped_column(primary_key=True)
+    location: Mapped[WKBElement] = _geometry("POINT")
+    __table_args__ = (Index("ix_street_node_location", "location", postgresql_using="gist"),)
+
+
+class StreetEdge(Base):
+    """One street between two nodes."""
+
+    __tablename__ = "street_edge"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"), index=True)
+    from_node: Mapped[int]
+    to_node: Mapped[int]
+    length_m: Mapped[float]
+    kind: Mapped[str]
+    name: Mapped[str | None]
+    walkable: Mapped[bool]
+    geom: Mapped[WKBElement] = _geometry("LINESTRING")
+    __table_args__ = (
+        CheckConstraint("length_m >= 0", name="length_measured"),
+        Index("ix_street_edge_geom", "geom", postgresql_using="gist"),
+    )
+
+
+class AssignmentRun(Base):
+    """One complete assignment of a territory's subjects to a version's zones, with its reconciliation (law 2)."""
+
+    __tablename__ = "assignment_run"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"))
+    reconciliation: Mapped[list[dict[str, Any]]] = mapped_column(
+        comment="per level and subject kind: total, assigned, unassigned by reason"
+    )
+    made_at: Mapped[datetime] = _now()
+
+
+class Assignment(Base):
+    """The zone of a subject at a level, or the reason why it has none. Partitioned by run, written by COPY."""
+
+    __tablename__ = "assignment"
+    run_id: Mapped[int] = mapped_column(primary_key=True)
+    level_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True)
+    zone_id: Mapped[int | None] = mapped_column(index=True)
+    reason: Mapped[str | None]
+    __table_args__ = (
+        CheckConstraint("(zone_id IS NULL) <> (reason IS NULL)", name="zone_or_reason"),
+        _one_of("reason", "outside", "gap", "no_location", "bad_location"),
+        {"postgresql_partition_by": "LIST (run_id)"},
+    )
+
+
+class ZoneCount(Base):
+    """Subjects per zone and kind of an assignment run, kept so that a map need not count again."""
+
+    __tablename__ = "zone_count"
+    run_id: Mapped[int] = mapped_column(ForeignKey("assignment_run.id", ondelete="CASCADE"), primary_key=True)
+    zone_id: Mapped[int] = mapped_column(ForeignKey("zone.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    subjects: Mapped[int]
+    people: Mapped[int | None] = mapped_column(comment="sum over subjects whose people are known; NULL: none known")
+
+
+class Fault(Base):
+    """缺口、重叠、缝隙…: a fault of one level of a version, found by the last check."""
+
+    __tablename__ = "fault"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), index=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    number: Mapped[int] = mapped_column(comment="1, 2, 3… within the version: the number on the map")
+    kind: Mapped[str]
+    severity: Mapped[str]
+    codes: Mapped[list[str]]
+    area_m2: Mapped[float]
+    width_m: Mapped[float]
+    subjects: Mapped[int | None]
+    message: Mapped[str]
+    message_en: Mapped[str]
+    geom: Mapped[WKBElement] = _geometry("GEOMETRY")
+    __table_args__ = (
+        UniqueConstraint("version_id", "number"),
+        _one_of("severity", "error", "warning"),
+        Index("ix_fault_geom", "geom", postgresql_using="gist"),
+    )
+
+
+class GapException(Base):
+    """豁免: a gap registered as legitimate (river, lake, land of another office)."""
+
+    __tablename__ = "gap_exception"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    reason: Mapped[str]
+    geom: Mapped[WKBElement] = _geometry("MULTIPOLYGON")
+    registered_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    registered_at: Mapped[datetime] = _now()
+    __table_args__ = (_valid("geom"), Index("ix_gap_exception_geom", "geom", postgresql_using="gist"))
+
+
+class Circle(Base):
+    """十五分钟服务圈: what is within so many minutes' walk of a station (or of any: ``station_id`` NULL)."""
+
+    __tablename__ = "circle"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), index=True)
+    station_id: Mapped[int | None] = mapped_column(ForeignKey("station.id", ondelete="CASCADE"))
+    minutes: Mapped[int] = mapped_column(SmallInteger)
+    walk_speed_mps: Mapped[float]
+    reached: Mapped[dict[str, Any]] = mapped_column(comment="subjects reached by kind, and people")
+    geom: Mapped[WKBElement] = _geometry("MULTIPOLYGON")
+    __table_args__ = (
+        UniqueConstraint("version_id", "station_id", "minutes", postgresql_nulls_not_distinct=True),
+        CheckConstraint("minutes > 0", name="minutes_positive"),
+        Index("ix_circle_geom", "geom", postgresql_using="gist"),
+    )
+
+
+class Account(Base):
+    """Who may sign in."""
+
+    __tablename__ = "account"
+    id: Mapped[int] = _id()
+    name: Mapped[str] = mapped_column(unique=True)
+    display_name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str | None] = mapped_column(comment="argon2id; NULL: only by one-time link")
+    failed_tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    locked_until: Mapped[datetime | None]
+    active: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[datetime] = _now()
+    __table_args__ = (_one_of("role", "viewer", "planner", "publisher", "admin"),)
+
+
+class Grant(Base):
+    """Which subtree of zones an account or key may see persons of, or edit: a territory, or zones by code prefix."""
+
+    __tablename__ = "grant"
+    id: Mapped[int] = _id()
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    zone_code: Mapped[str | None] = mapped_column(comment="root of the subtree; NULL: the whole territory")
+    personal_data: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class SignInSession(Base):
+    """A signed-in browser. Only the SHA-256 of its cookie is kept."""
+
+    __tablename__ = "sign_in_session"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    csrf_token: Mapped[str]
+    created_at: Mapped[datetime] = _now()
+    seen_at: Mapped[datetime] = _now()
+
+
+class SignInLink(Base):
+    """A one-time sign-in link."""
+
+    __tablename__ = "sign_in_link"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key of an integrator: acts as its account. Only its SHA-256 is kept."""
+
+    __tablename__ = "api_key"
+    id: Mapped[int] = _id()
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[str] = mapped_column(comment="first characters, to tell keys apart")
+    created_at: Mapped[datetime] = _now()
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuditEvent(Base):
+    """Who did what, and whose data was disclosed to whom. Rows are only ever added."""
+
+    __tablename__ = "audit_event"
+    id: Mapped[int] = _id()
+    at: Mapped[datetime] = _now()
+    account: Mapped[str] = mapped_column(comment="name of the account, or 'command line'")
+    action: Mapped[str]
+    object: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    client: Mapped[str | None] = mapped_column(comment="network address of the caller")
+    __table_args__ = (Index("ix_audit_event_at", "at"),)
+
+
+class Job(Base):
+    """Work longer than a second, with its percentage."""
+
+    __tablename__ = "job"
+    id: Mapped[int] = _id()
+    kind: Mapped[str]
+    arguments: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(server_default="waiting")
+    percent: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    message: Mapped[str] = mapped_column(server_default="")
+    result: Mapped[dict[str, Any] | None]
+    account: Mapped[str]
+    created_at: Mapped[datetime] = _now()
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        _one_of("status", "waiting", "running", "done", "failed"),
+        CheckConstraint("percent BETWEEN 0 AND 100", name="percent_range"),
+    )

@@ -1,0 +1,1 @@
+"""Kernel results as pictures: briefing pages, palette, the web map."""
