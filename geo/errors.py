@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+    from shapely.geometry.base import BaseGeometry
 
 
 class GeoError(Exception):
@@ -86,3 +87,17 @@ class BadRecordsError(GeoError, ValueError):
     def __init__(self, zh: str, en: str, *, faults: pd.DataFrame, remedy: str = "") -> None:
         super().__init__(zh, en, remedy=remedy)
         self.faults = faults
+
+
+class RefusedError(GeoError, ValueError):
+    """A change of zones that would break a law: refused with the place and the reason (law 4).
+
+    Parameters
+    ----------
+    place
+        Where, in lon/lat, so that a map can fly there.
+    """
+
+    def __init__(self, zh: str, en: str, *, place: BaseGeometry | None = None, remedy: str = "") -> None:
+        super().__init__(zh, en, remedy=remedy)
+        self.place = place
