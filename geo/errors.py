@@ -54,6 +54,10 @@ class DegreesError(GeoError, ValueError):
     """A length or an area asked of coordinates in degrees."""
 
 
+class CoordinatesError(GeoError, ValueError):
+    """Arrays of coordinates or results that do not belong together: another length, another shape."""
+
+
 class FileFormatError(GeoError, ValueError):
     """A file that cannot be read as what it should be."""
 
