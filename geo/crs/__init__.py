@@ -2,8 +2,8 @@
 
 Inside OneGrid every coordinate is lon/lat in EPSG:4490 (CGCS2000), rounded to 1e-8 degrees (about 1 mm), so
 that neighbours' common vertices are bit-for-bit equal. WGS 84 is taken as the same reference: the two
-differ by centimetres, less than any boundary is surveyed. Whatever enters *declares* its reference: an EPSG code,
-``GCJ-02`` (AMap, Tencent) or ``BD-09`` (Baidu). Nothing here guesses one.
+differ by centimetres, less than any boundary is surveyed. Whatever enters *declares* its reference: an
+EPSG code, ``GCJ-02`` (AMap, Tencent) or ``BD-09`` (Baidu). Nothing here guesses one.
 
 Axis order is that of GIS files: x is longitude or easting, y is latitude or northing, whatever the official
 definition of the reference says (that of the Gauss-Krüger zones is northing, easting).

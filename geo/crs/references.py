@@ -33,8 +33,9 @@ _SAME_AS_INTERNAL = (
     "wgs 1984",
     "world geodetic system 1984",
     "china geodetic coordinate system 2000",
+    "cgcs2000",
+    "china 2000",
 )
-_SAME_AS_INTERNAL += ("cgcs2000", "china 2000")
 _NAMES = {
     "gcj02": GCJ_02,
     "火星": GCJ_02,

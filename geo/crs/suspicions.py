@@ -93,8 +93,8 @@ def china_shift_warning(frame: gpd.GeoDataFrame, streets: gpd.GeoDataFrame) -> s
     """Say whether data looks as if it had been declared in the wrong one of GCJ-02, BD-09 and EPSG:4490.
 
     The data's vertices, or points, are compared with the street network as they are and moved by each of
-    the two shifts, both ways (300-1,500 m). When one of the moves brings the median distance to the nearest street
-    to less than half, the data was probably declared wrongly.
+    the two shifts, both ways (300-1,500 m). When one of the moves brings the median distance to the nearest
+    street to less than half, the data was probably declared wrongly.
 
     Parameters
     ----------
