@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _user_data_dir() -> Path:
+    if os.geteuid() == 0:
+        # PostgreSQL runs as the user postgres then, who cannot enter /root.
+        return Path("/var/lib/onegrid")
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "onegrid"
 
@@ -23,7 +26,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", extra="forbid", frozen=True)
 
-    home: Path = Field(default_factory=_user_data_dir, description="数据目录: embedded database, uploads, logs")
+    home: Path = Field(
+        default_factory=_user_data_dir,
+        description="数据目录: embedded database, uploads, logs (as root: /var/lib/onegrid)",
+    )
     database_url: str | None = Field(
         default=None, description="an existing PostGIS >= 3.3 instead of the embedded one (postgresql://…)"
     )

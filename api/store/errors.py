@@ -1,54 +1,45 @@
-"""The refusals of the store, one class each. ``api.errors`` maps each to an HTTP status; the command line prints them.
-
-Messages are Chinese first, with English and a remedy, as everywhere (`geo.errors.GeoError`).
-"""
+"""The failures of the store: each says what is wrong and what to do, Chinese first (see :mod:`geo.errors`)."""
 
 from __future__ import annotations
 
 from geo.errors import GeoError
 
 
-class NotFoundError(GeoError, LookupError):
-    """Something named that does not exist: a territory, version, zone, station, job, account."""
+class StoreError(GeoError, RuntimeError):
+    """A failure of the store that a user can understand and mend."""
 
 
-class NoVersionError(NotFoundError):
-    """A territory without a published version at the date asked for."""
+class ClusterError(StoreError):
+    """The embedded database cannot be made, started or stopped."""
 
 
-class AddressNotFoundError(NotFoundError):
-    """An address that matches nothing: says which known ones come near.
-
-    Parameters
-    ----------
-    near_misses
-        ``{"text", "confidence"}`` of the best candidates, best first.
-    """
-
-    def __init__(self, zh: str, en: str, *, near_misses: list[dict[str, object]], remedy: str = "") -> None:
-        super().__init__(zh, en, remedy=remedy)
-        self.near_misses = near_misses
+class BinariesMissingError(ClusterError):
+    """PostgreSQL or PostGIS is not installed, or not in the major version that the data folder needs."""
 
 
-class ConflictError(GeoError, ValueError):
-    """What is asked clashes with what is stored: a name taken, a version already published."""
+class DiskFullError(ClusterError):
+    """Too little free space to start, to load or to back up without risk."""
 
 
-class InvalidRequestError(GeoError, ValueError):
-    """A request whose values cannot be worked with."""
+class SchemaError(StoreError):
+    """A database whose tables this program does not know: newer than it, foreign, or without PostGIS."""
 
 
-class SignInError(GeoError, PermissionError):
-    """A wrong name or password, an unusable link, session or key."""
+class NotFoundError(StoreError, LookupError):
+    """A territory, version, level or zone that is not there."""
 
 
-class LockedError(SignInError):
-    """An account locked after too many wrong passwords."""
+class DuplicateError(StoreError, ValueError):
+    """Something of that code is already there."""
 
 
-class ForbiddenError(GeoError, PermissionError):
-    """An account that is known but may not do this."""
+class PublishedError(StoreError, ValueError):
+    """An attempt to change a published version."""
 
 
-class WeakPasswordError(GeoError, ValueError):
-    """A password that the rules do not accept."""
+class NotPublishableError(StoreError, ValueError):
+    """A draft that may not be published yet: faults without exception, subjects not reconciled, or no reason."""
+
+
+class BackupError(StoreError):
+    """A backup that could not be written or read."""

@@ -7,7 +7,7 @@ readers follow ``version.run_id``, so that a new run takes the place of the old 
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  SQLAlchemy reads the annotations at run time
+from datetime import datetime
 from typing import Any
 
 from geoalchemy2 import Geometry, WKBElement
@@ -256,12 +256,19 @@ class Address(Base):
     territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
     subject_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id", ondelete="SET NULL"))
     text: Mapped[str]
-    normalised: Mapped[str] = mapped_column(comment="the form that lookups compare: geo.addresses.parse(text).key")
+    normalised: Mapped[str] = mapped_column(
+        comment="the form that lookups compare: geo.addresses.parse(text).key"
+    )
     location: Mapped[WKBElement] = _geometry("POINT")
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     __table_args__ = (
         Index("ix_address_key", "territory_id", "normalised"),
-        Index("ix_address_trgm", "normalised", postgresql_using="gin", postgresql_ops={"normalised": "gin_trgm_ops"}),
+        Index(
+            "ix_address_trgm",
+            "normalised",
+            postgresql_using="gin",
+            postgresql_ops={"normalised": "gin_trgm_ops"},
+        ),
         Index("ix_address_location", "location", postgresql_using="gist"),
         Index("ix_address_subject", "subject_id"),
     )
@@ -291,7 +298,9 @@ class StreetNode(Base):
     """Where streets meet or end."""
 
     __tablename__ = "street_node"
-    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"), primary_key=True)
+    territory_id: Mapped[int] = mapped_column(
+        ForeignKey("territory.id", ondelete="CASCADE"), primary_key=True
+    )
     node: Mapped[int] = mapped_column(primary_key=True)
     location: Mapped[WKBElement] = _geometry("POINT")
     __table_args__ = (Index("ix_street_node_location", "location", postgresql_using="gist"),)
@@ -333,7 +342,7 @@ class Assignment(Base):
 
     __tablename__ = "assignment"
     run_id: Mapped[int] = mapped_column(primary_key=True)
-    level_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    level_id: Mapped[int] = mapped_column(primary_key=True)
     subject_id: Mapped[int] = mapped_column(primary_key=True)
     zone_id: Mapped[int | None] = mapped_column(index=True)
     reason: Mapped[str | None]
@@ -352,7 +361,9 @@ class ZoneCount(Base):
     zone_id: Mapped[int] = mapped_column(ForeignKey("zone.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     subjects: Mapped[int]
-    people: Mapped[int | None] = mapped_column(comment="sum over subjects whose people are known; NULL: none known")
+    people: Mapped[int | None] = mapped_column(
+        comment="sum over subjects whose people are known; NULL: none known"
+    )
 
 
 class Fault(Base):

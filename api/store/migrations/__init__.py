@@ -1,0 +1,1 @@
+"""Alembic migrations. Revisions are frozen: they import no live module of OneGrid."""
