@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, select, text
 
 from api.store import audit
-from api.store.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from api.store.errors import DuplicateError, NotFoundError
 from api.store.models import Account, Grant, SignInSession, Territory
+from api.store.refusals import ForbiddenError, InvalidRequestError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 ROLES: Final = ("viewer", "planner", "publisher", "admin")
-"""Each may do what those before it may. The admin may everything, everywhere; each disclosure to them is audited too."""
+"""Each may do what those before it may. The admin may do everything everywhere; each disclosure is audited."""
 
 ROLE_NAMES: Final = {"viewer": "查看员", "planner": "规划员", "publisher": "发布员", "admin": "管理员"}
 
@@ -175,19 +176,16 @@ def add_account(
     ------
     InvalidRequestError
         For a name or role that cannot be.
-    ConflictError
+    DuplicateError
         When the name is taken.
     """
-    if role not in ROLES:
-        raise InvalidRequestError(
-            f"没有“{role}”这个角色。", f"no role {role}", remedy=f"可选：{'、'.join(ROLES)}。"
-        )
+    _check_role(role)
     if not _NAME_FORMAT.fullmatch(name):
         raise InvalidRequestError(
             f"账号名“{name}”不可用。", "bad account name", remedy="使用 1–40 个汉字、字母、数字或 _ . -。"
         )
     if session.scalar(select(Account.id).where(Account.name == name)) is not None:
-        raise ConflictError(f"账号“{name}”已存在。", f"account {name} exists", remedy="请换一个名字。")
+        raise DuplicateError(f"账号“{name}”已存在。", f"account {name} exists", remedy="请换一个名字。")
     session.add(Account(name=name, display_name=display_name or name, role=role))
     audit.record(session, actor or audit.Actor(), "account.add", name, role=role)
 
@@ -228,10 +226,7 @@ def set_active(session: Session, name: str, *, active: bool, actor: audit.Actor 
 
 def set_role(session: Session, name: str, role: str, *, actor: audit.Actor | None = None) -> None:
     """Give an account another role; it holds from the account's next request."""
-    if role not in ROLES:
-        raise InvalidRequestError(
-            f"没有“{role}”这个角色。", f"no role {role}", remedy=f"可选：{'、'.join(ROLES)}。"
-        )
+    _check_role(role)
     find_account(session, name).role = role
     audit.record(session, actor or audit.Actor(), "account.role", name, role=role)
 
@@ -317,7 +312,8 @@ def personal_scope(session: Session, caller: Caller, version_id: int) -> Persona
     """
     territory = session.scalar(
         text(
-            "SELECT territory.code FROM version JOIN territory ON territory.id = territory_id WHERE version.id = :id"
+            "SELECT territory.code FROM version JOIN territory ON territory.id = version.territory_id"
+            " WHERE version.id = :id"
         ),
         {"id": version_id},
     )
@@ -346,6 +342,13 @@ def as_caller(session: Session, account: Account, csrf_token: str | None = None)
     """Return an account with its rights, for modules of the store."""
     caller = Caller(account.id, account.name, account.display_name, account.role, csrf_token=csrf_token)
     return replace(caller, grants=grants_of(session, account.id))
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise InvalidRequestError(
+            f"没有“{role}”这个角色。", f"no role {role}", remedy=f"可选：{'、'.join(ROLES)}。"
+        )
 
 
 def _territory_id(session: Session, code: str) -> int:

@@ -1,4 +1,4 @@
-"""The audit trail: every write, every sign-in and every disclosure of a person's data. Rows are only ever added."""
+"""The audit trail: every write, sign-in and disclosure of a person's data. Rows are only ever added."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Passwords, one-time links, browser sessions and API keys: how a caller proves to be an account.
 
-Of every secret only a hash is kept: argon2id of passwords, which people choose, and SHA-256 of tokens, which are 256
-random bits.
+Of every secret only a hash is kept: argon2id of passwords, which people choose, and SHA-256 of tokens, which are
+256 random bits.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from sqlalchemy import delete, select, update
 
 from api.store import audit
 from api.store.accounts import Caller, as_caller, find_account
-from api.store.errors import ConflictError, LockedError, NotFoundError, SignInError, WeakPasswordError
+from api.store.errors import DuplicateError, NotFoundError
 from api.store.models import Account, ApiKey, SignInLink, SignInSession
+from api.store.refusals import LockedError, SignInError, WeakPasswordError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 PASSWORD_LENGTH: Final = 10
@@ -62,8 +64,8 @@ def set_password(session: Session, name: str, password: str, *, actor: audit.Act
     Raises
     ------
     WeakPasswordError
-        When it is shorter than 10 characters, of fewer than three of the four classes (lower case, upper case,
-        digits, others), or holds the account's name.
+        When it is shorter than 10 characters, of fewer than three of the four classes (lower case, upper
+        case, digits, others), or holds the account's name.
     """
     account = find_account(session, name)
     classes = {
@@ -92,8 +94,9 @@ def sign_in(
 ) -> SignedIn:
     """Sign in by name and password.
 
-    A failure is committed before it is raised, so that the tries count even though the request fails. A locked
-    account refuses the right password too. Each check holds the account's row: guesses at once are counted one by one.
+    A failure is committed before it is raised, so that the tries count even though the request fails. A
+    locked account refuses the right password too. Each check holds the account's row, so that many guesses at
+    once are counted one by one.
 
     Raises
     ------
@@ -199,12 +202,12 @@ def add_key(session: Session, name: str, key_name: str, *, actor: audit.Actor | 
 
     Raises
     ------
-    ConflictError
+    DuplicateError
         When the account has a working key of that name.
     """
     account = find_account(session, name)
     if session.scalar(_working_keys(account.id, key_name)) is not None:
-        raise ConflictError(
+        raise DuplicateError(
             f"账号“{name}”已有名为“{key_name}”的密钥。",
             "a key of that name exists",
             remedy="请换一个名字或先撤销它。",
@@ -279,7 +282,7 @@ def _ended(found: SignInSession, idle_minutes: int) -> bool:
     return idle > timedelta(minutes=idle_minutes) or age > timedelta(hours=SESSION_HOURS)
 
 
-def _working_keys(account_id: int, key_name: str):  # noqa: ANN202  SQLAlchemy's own long type
+def _working_keys(account_id: int, key_name: str) -> Select[tuple[ApiKey]]:
     return select(ApiKey).where(
         ApiKey.account_id == account_id, ApiKey.name == key_name, ApiKey.revoked_at.is_(None)
     )
