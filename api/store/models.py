@@ -73,6 +73,14 @@ def _valid(column: str) -> CheckConstraint:
     )
 
 
+def _on_globe(column: str) -> CheckConstraint:
+    return CheckConstraint(
+        f"{column} IS NULL OR (NOT ST_IsEmpty({column}) AND ST_X({column}) BETWEEN -180 AND 180"
+        f" AND ST_Y({column}) BETWEEN -90 AND 90)",
+        name=f"{column}_on_globe",
+    )
+
+
 def _one_of(column: str, *values: str) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
@@ -243,6 +251,7 @@ class Subject(Base):
         _one_of("kind", "household", "business", "institution", "building", "estate", "facility"),
         CheckConstraint("people IS NULL OR people >= 0", name="people_counted"),
         _valid("footprint"),
+        _on_globe("location"),
         Index("ix_subject_location", "location", postgresql_using="gist"),
         Index("ix_subject_footprint", "footprint", postgresql_using="gist"),
     )
@@ -262,6 +271,7 @@ class Address(Base):
     location: Mapped[WKBElement] = _geometry("POINT")
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     __table_args__ = (
+        _on_globe("location"),
         Index("ix_address_key", "territory_id", "normalised"),
         Index(
             "ix_address_trgm",
@@ -290,6 +300,7 @@ class Station(Base):
         UniqueConstraint("territory_id", "code"),
         CheckConstraint(CODE_FORMAT, name="code_format"),
         _one_of("kind", "center", "zone", "point"),
+        _on_globe("location"),
         Index("ix_station_location", "location", postgresql_using="gist"),
     )
 

@@ -357,6 +357,11 @@ def upgrade() -> None:
             name=op.f("fk_station_territory_id_territory"),
             ondelete="CASCADE",
         ),
+        sa.CheckConstraint(
+            "location IS NULL OR (NOT ST_IsEmpty(location) AND ST_X(location) BETWEEN -180 AND 180"
+            " AND ST_Y(location) BETWEEN -90 AND 90)",
+            name=op.f("ck_station_location_on_globe"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_station")),
         sa.UniqueConstraint("territory_id", "code", name=op.f("uq_station_territory_id_code")),
     )
@@ -428,6 +433,11 @@ def upgrade() -> None:
             ["territory.id"],
             name=op.f("fk_subject_territory_id_territory"),
             ondelete="CASCADE",
+        ),
+        sa.CheckConstraint(
+            "location IS NULL OR (NOT ST_IsEmpty(location) AND ST_X(location) BETWEEN -180 AND 180"
+            " AND ST_Y(location) BETWEEN -90 AND 90)",
+            name=op.f("ck_subject_location_on_globe"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
         sa.UniqueConstraint("territory_id", "code", name=op.f("uq_subject_territory_id_code")),
@@ -504,6 +514,11 @@ def upgrade() -> None:
             ["territory.id"],
             name=op.f("fk_address_territory_id_territory"),
             ondelete="CASCADE",
+        ),
+        sa.CheckConstraint(
+            "location IS NULL OR (NOT ST_IsEmpty(location) AND ST_X(location) BETWEEN -180 AND 180"
+            " AND ST_Y(location) BETWEEN -90 AND 90)",
+            name=op.f("ck_address_location_on_globe"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_address")),
     )

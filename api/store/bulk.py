@@ -1,0 +1,159 @@
+"""Many rows in and out of PostgreSQL by binary COPY, within the transaction of a session.
+
+COPY avoids a statement per row; binary avoids writing numbers as text and reading them back, which would also lose
+their last bits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg
+import shapely
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from sqlalchemy.orm import Session
+
+from api.store.models import SRID
+
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+"""Signature, flags and extension length of the format (PostgreSQL documentation, COPY, "Binary Format")."""
+
+TRAILER = b"\xff\xff"
+
+GEOMETRY = "bytea"
+"""A geometry travels as EWKB, which is what bytea sends too."""
+
+READ_ROWS = 250_000
+"""Rows that one message carries when reading: some 12 MB."""
+
+Field = tuple[str, str]
+"""Name and numpy type (``i2``, ``i4``, ``i8``, ``f8``) of a fixed-width column."""
+
+
+def raw_connection(session: Session) -> psycopg.Connection[Any]:
+    """Return the session's own psycopg connection: what is done on it is in the session's transaction."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)  # noqa: S101  engines are made for psycopg only
+    return connection
+
+
+def copy_rows(
+    session: Session, table: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]
+) -> int:
+    """Write rows of any width.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds the rows.
+    table
+        Where to.
+    columns
+        Names, and the PostgreSQL types in which the values travel (`GEOMETRY` for EWKB).
+    rows
+        Values in the order of ``columns``; None is NULL.
+
+    Returns
+    -------
+    int
+        How many rows.
+    """
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table), names)
+    count = 0
+    with raw_connection(session).cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(columns.values()))
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count
+
+
+def encode(fields: Sequence[Field], nulls: Sequence[str], values: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return rows of fixed width in the binary format, all of them made by array operations.
+
+    Parameters
+    ----------
+    fields
+        The columns in order.
+    nulls
+        Those of them that are NULL in every row.
+    values
+        Arrays of the others, of equal length.
+    """
+    layout: list[tuple[str, str]] = [("_count", ">i2")]
+    for name, kind in fields:
+        layout.append((f"_{name}", ">i4"))
+        if name not in nulls:
+            layout.append((name, f">{kind}"))
+    length = len(next(iter(values.values())))
+    rows = np.empty(length, dtype=np.dtype(layout))
+    rows["_count"] = len(fields)
+    for name, kind in fields:
+        if name in nulls:
+            rows[f"_{name}"] = -1
+        else:
+            rows[f"_{name}"] = np.dtype(kind).itemsize
+            rows[name] = values[name]
+    return rows.tobytes()
+
+
+def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray[Any]:
+    """Read rows of numbers without NULLs into one structured array.
+
+    Parameters
+    ----------
+    session
+        Where to read.
+    query
+        A SELECT whose columns have exactly the types of ``fields``, in their order. It holds no foreign text.
+    fields
+        Names and types; the array has these fields.
+    """
+    layout: list[tuple[str, str]] = [("_count", ">i2")]
+    for name, kind in fields:
+        layout += [(f"_{name}", ">i4"), (name, f">{kind}")]
+    dtype = np.dtype(layout)
+    with raw_connection(session).cursor() as cursor:
+        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode()) as copy:
+            content = b"".join(copy)
+    body = memoryview(content)[len(HEADER) : -len(TRAILER)]
+    rows = np.frombuffer(body, dtype=dtype)
+    result = np.empty(len(rows), dtype=[(name, kind) for name, kind in fields])
+    for name, _ in fields:
+        result[name] = rows[name]
+    return result
+
+
+def to_ewkb(geometries: NDArray[Any]) -> list[bytes | None]:
+    """Return geometries as EWKB with the store's SRID; None stays None."""
+    encoded = shapely.to_wkb(shapely.set_srid(geometries, SRID), include_srid=True)
+    return [None if item is None else bytes(item) for item in encoded]
+
+
+def to_multi(geometries: NDArray[Any]) -> NDArray[Any]:
+    """Return polygons and multipolygons as multipolygons; missing and empty ones as None.
+
+    Raises
+    ------
+    ValueError
+        Anything else is among them.
+    """
+    given = np.asarray(geometries, dtype=object)
+    kinds = shapely.get_type_id(given)
+    result = np.full(len(given), None, dtype=object)
+    missing = shapely.is_missing(given) | shapely.is_empty(given)
+    multi = ~missing & (kinds == shapely.GeometryType.MULTIPOLYGON)
+    single = np.flatnonzero(~missing & (kinds == shapely.GeometryType.POLYGON))
+    if int(multi.sum()) + len(single) + int(missing.sum()) != len(given):
+        raise ValueError("only polygons and multipolygons are areas")
+    result[multi] = given[multi]
+    if len(single):
+        result[single] = shapely.multipolygons(given[single], indices=np.arange(len(single)))
+    return result
