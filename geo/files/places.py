@@ -16,6 +16,7 @@ import shapely
 from geo.crs import INTERNAL_CRS, quantise, to_metric
 from geo.errors import ZonesError
 from geo.files.extracts import Boundary, Extract, Feature, is_walkable, read_extract, street_pieces
+from geo.files.tags import FACILITIES, HOMES, INSTITUTIONS, KEPT_TAGS, LEISURE, PUBLIC_OFFICES, STATIONS
 from geo.records import LEVELS, Place
 
 if TYPE_CHECKING:
@@ -23,97 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = "© OpenStreetMap contributors, ODbL 1.0"
-
-HOMES = frozenset(
-    (
-        "allotment_house",
-        "apartments",
-        "bungalow",
-        "cabin",
-        "detached",
-        "dormitory",
-        "farm",
-        "house",
-        "houseboat",
-        "residential",
-        "semidetached_house",
-        "static_caravan",
-        "terrace",
-    )
-)
-"""``building`` values that say that people live there."""
-
-PUBLIC_OFFICES = frozenset(
-    (
-        "administrative",
-        "association",
-        "diplomatic",
-        "educational_institution",
-        "foundation",
-        "government",
-        "international_organization",
-        "ngo",
-        "political_party",
-        "religion",
-        "research",
-    )
-)
-"""``office`` values that are 单位 rather than 企业."""
-
-INSTITUTIONS = frozenset(
-    (
-        "clinic",
-        "college",
-        "courthouse",
-        "embassy",
-        "fire_station",
-        "hospital",
-        "kindergarten",
-        "library",
-        "music_school",
-        "nursing_home",
-        "police",
-        "post_office",
-        "prison",
-        "research_institute",
-        "school",
-        "social_facility",
-        "townhall",
-        "university",
-    )
-)
-FACILITIES = frozenset(
-    (
-        "arts_centre",
-        "bus_station",
-        "cinema",
-        "community_centre",
-        "conference_centre",
-        "ferry_terminal",
-        "fuel",
-        "marketplace",
-        "parking",
-        "place_of_worship",
-        "public_bath",
-        "recycling",
-        "theatre",
-        "toilets",
-    )
-)
-LEISURE = frozenset(
-    (
-        "garden",
-        "park",
-        "pitch",
-        "playground",
-        "sports_centre",
-        "sports_hall",
-        "stadium",
-        "swimming_pool",
-    )
-)
-STATIONS = ("townhall", "community_centre", "police", "post_office", "library")
-"""``amenity`` values that serve as stations here, in order of rank; the first townhall is the centre."""
 
 _CLOSED_TO_PUBLIC = ("no", "private")
 _SAME_PLACE_M = 100.0
@@ -125,19 +35,6 @@ _LETTERS = {
     "estate": "E",
     "facility": "F",
 }
-_KEPT_TAGS = (
-    "amenity",
-    "building",
-    "building:levels",
-    "government",
-    "healthcare",
-    "landuse",
-    "leisure",
-    "office",
-    "shop",
-    "tourism",
-    "wikidata",
-)
 
 
 def read_osm(
@@ -165,7 +62,8 @@ def read_osm(
     Returns
     -------
     Place
-        Real data, no staff. The territory is the commune; where the file lacks a part of its border, it is the union of the wards whose borders are complete, and the notes say so: no border is made up.
+        Real data, no staff. The territory is the commune; where the file lacks a part of the commune's border,
+        it is the union of the wards whose borders are complete, and the notes say so: no border is made up.
 
     Raises
     ------
@@ -267,7 +165,8 @@ def _zones(
         missing = "、".join(_label(ward.tags, ward.osm) for ward in wards if ward.geometry is None) or "无"
         notes.append(
             f"摘录中市镇（admin_level={commune_level}）外边界不完整，不补画：辖区取边界完整的 "
-            f"{len(complete)} 个城区（admin_level={ward_level}）之并；边界不完整而未收入的城区：{missing}，其中的对象计为辖区外。"
+            f"{len(complete)} 个城区（admin_level={ward_level}）之并；"
+            f"边界不完整而未收入的城区：{missing}，其中的对象计为辖区外。"
         )
     commune_name = name if commune is None else _label(commune.tags, name)
     commune_tags = {"name_en": name} | ({} if commune is None else {"osm": commune.osm})
@@ -282,7 +181,7 @@ def _coverage(shapes: Any, notes: list[str]) -> Any:  # noqa: ANN401  arrays of 
     if shapely.coverage_is_valid(shapes):
         notes.append("各城区相邻边界在原始数据中即逐点一致，未作改动。")
         return shapes
-    cleaned = quantise(shapely.coverage_clean(shapes))  # type: ignore[attr-defined]  newer than its stubs
+    cleaned = quantise(_clean(shapes))
     moved_m2 = [
         to_metric(gpd.GeoSeries([a, b], crs=INTERNAL_CRS)) for a, b in zip(shapes, cleaned, strict=True)
     ]
@@ -293,11 +192,15 @@ def _coverage(shapes: Any, notes: list[str]) -> Any:  # noqa: ANN401  arrays of 
     return cleaned
 
 
+def _clean(shapes: Any) -> Any:  # noqa: ANN401  arrays of geometries
+    return shapely.coverage_clean(shapes)  # type: ignore[attr-defined]  # newer than its stubs
+
+
 def _fit(commune: Any, shapes: Any, notes: list[str]) -> tuple[Any, Any]:  # noqa: ANN401  arrays of geometries
     clipped = quantise(shapely.intersection(shapes, commune))
     if not shapely.equals(clipped, shapes).all():
         notes.append("城区超出市镇边界的部分已按市镇边界裁剪。")
-        shapes = clipped if shapely.coverage_is_valid(clipped) else quantise(shapely.coverage_clean(clipped))
+        shapes = clipped if shapely.coverage_is_valid(clipped) else quantise(_clean(clipped))
     union = shapely.coverage_union_all(shapes)
     # Where the wards fill the commune, their union is the commune with every vertex that a ward has.
     return (union if shapely.equals(union, commune) else commune), shapes
@@ -364,7 +267,7 @@ def _subjects(extract: Extract, notes: list[str]) -> gpd.GeoDataFrame:
     for feature in extract.features:
         for kind in _subject_kinds(feature, homes):
             tags = feature.tags
-            kept = {"osm": feature.osm} | {key: tags[key] for key in _KEPT_TAGS if key in tags}
+            kept = {"osm": feature.osm} | {key: tags[key] for key in KEPT_TAGS if key in tags}
             rows.append(
                 {
                     "code": f"{_LETTERS[kind]}-{feature.osm}",
@@ -380,8 +283,9 @@ def _subjects(extract: Extract, notes: list[str]) -> gpd.GeoDataFrame:
     frame["people"] = pd.array([None] * len(frame), dtype="Int64")
     unknown = sum(f.is_area and f.tags.get("building") == "yes" for f in extract.features) - by_land
     notes.append(
-        f"户：每栋住宅楼计一户（OpenStreetMap 没有户数，也没有人口）。"
-        f"住宅楼指 building 标签为住宅类的 {tagged} 栋，以及位于住宅用地（landuse=residential）内、用途未标注的 {by_land} 栋；"
+        "户：每栋住宅楼计一户（OpenStreetMap 没有户数，也没有人口）。"
+        f"住宅楼指 building 标签为住宅类的 {tagged} 栋，"
+        f"以及位于住宅用地（landuse=residential）内、用途未标注的 {by_land} 栋；"
         f"另有 {unknown} 栋 building=yes 用途不明，只作楼栋，不计户。"
     )
     notes.append(
