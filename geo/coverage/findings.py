@@ -1,0 +1,187 @@
+"""A fault as it is found, the limits that tell kinds apart, and the frame in which faults are handed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.coverage.plane import parts_of, widths
+from geo.coverage.sentences import sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from geo.coverage.zones import Zones
+
+Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
+Ints = NDArray[np.int64] if TYPE_CHECKING else Any
+
+SEVERITIES: dict[str, str] = {
+    "invalid": "error",
+    "duplicate": "error",
+    "contained": "error",
+    "overlap": "error",
+    "gap": "error",
+    "sliver": "error",
+    "inlet": "error",
+    "uncovered": "error",
+    "outside_parent": "error",
+    "crossing_levels": "error",
+    "stray": "warning",
+    "near_miss": "warning",
+    "cut_estate": "warning",
+    "cut_building": "warning",
+    "cut_barrier": "warning",
+}
+"""Every kind of fault, in the order of a report, and how grave it is: an error breaks law 1, a warning is for a look."""
+
+KINDS: tuple[str, ...] = tuple(SEVERITIES)
+
+COLUMNS = (
+    "kind",
+    "severity",
+    "codes",
+    "area_m2",
+    "width_m",
+    "subjects",
+    "message",
+    "message_en",
+    "geometry",
+)
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Widths, in metres, that tell kinds of faults apart.
+
+    Parameters
+    ----------
+    tolerance_m
+        Narrower places are no faults: rounding of coordinates.
+    near_miss_m
+        Narrower gaps and overlaps are near misses of one border drawn twice.
+    sliver_width_m
+        Narrower enclosed gaps are slivers.
+    inlet_width_m
+        Wider open-sided gaps are not inlets: uncovered land, or simply the shape of the territory.
+    cut_m
+        A piece of an estate, a building or a zone narrower than this is not cut off.
+    """
+
+    tolerance_m: float = 0.002
+    near_miss_m: float = 0.02
+    sliver_width_m: float = 1.0
+    inlet_width_m: float = 30.0
+    cut_m: float = 1.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault on the plane.
+
+    Parameters
+    ----------
+    kind
+        One of ``KINDS``.
+    place
+        Where, on the plane; areal unless the fault is a point or a line.
+    rows
+        Rows of the zones concerned, the most concerned first.
+    names
+        Other names that the sentence needs: parents, an estate, a barrier, a reason.
+    """
+
+    kind: str
+    place: shapely.Geometry
+    rows: tuple[int, ...]
+    names: tuple[str, ...] = field(default=())
+
+
+def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Finding]:
+    """Replace gaps and overlaps that are narrower than a near miss by one finding per pair of neighbours."""
+    kinds = ("overlap", "gap", "sliver", "inlet", "uncovered", "outside_parent")
+    areal = [at for at, finding in enumerate(findings) if finding.kind in kinds]
+    places = np.array([findings[at].place for at in areal], dtype=object)
+    narrow = {at for at, width in zip(areal, widths(places), strict=True) if width < limits.near_miss_m}
+    kept = [finding for at, finding in enumerate(findings) if at not in narrow]
+    borders: dict[tuple[int, ...], list[shapely.Geometry]] = {}
+    for at in sorted(narrow):
+        borders.setdefault(tuple(sorted(findings[at].rows)), []).append(findings[at].place)
+    for rows, pieces in borders.items():
+        parts, _ = parts_of(np.array(pieces, dtype=object))
+        kept.append(Finding("near_miss", shapely.MultiPolygon(list(parts)), rows))
+    return kept
+
+
+def as_frame(
+    findings: Sequence[Finding], zones: Zones, subjects: Geometries | None, noun: str
+) -> gpd.GeoDataFrame:
+    """Return findings as the frame that ``geo.coverage.find_faults`` describes, gravest kinds first."""
+    order = sorted(range(len(findings)), key=lambda at: (KINDS.index(findings[at].kind), findings[at].rows))
+    sorted_findings = [findings[at] for at in order]
+    places = np.array([finding.place for finding in sorted_findings], dtype=object)
+    area, width = _measured(places, zones)
+    geometries = _valid(zones.plane.up(places)) if len(places) else places
+    affected = _count(geometries, subjects)
+    codes = [[zones.codes[row] for row in finding.rows] for finding in sorted_findings]
+    sentences = [
+        sentence(finding.kind, noun, named, finding.names, a, w, _length(finding.place))
+        for finding, named, a, w in zip(sorted_findings, codes, area, width, strict=True)
+    ]
+    return gpd.GeoDataFrame(
+        {
+            "kind": pd.Series([finding.kind for finding in sorted_findings], dtype=object),
+            "severity": pd.Series([SEVERITIES[finding.kind] for finding in sorted_findings], dtype=object),
+            "codes": pd.Series(codes, dtype=object),
+            "area_m2": area,
+            "width_m": width,
+            "subjects": affected,
+            "message": pd.Series([chinese for chinese, _ in sentences], dtype=object),
+            "message_en": pd.Series([english for _, english in sentences], dtype=object),
+        },
+        geometry=gpd.GeoSeries(list(geometries), crs=zones.frame.crs),
+    )
+
+
+def _length(place: shapely.Geometry) -> float:
+    return float(place.length) if place.geom_type.endswith("LineString") else 0.0
+
+
+def _measured(places: Geometries, zones: Zones) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return area and greatest width of each place, in the metric reference of the zones."""
+    area, width = np.zeros(len(places)), np.zeros(len(places))
+    present = np.array([not place.is_empty for place in places], dtype=bool)
+    if not present.any():
+        return area, width
+    factors = np.ones(len(places))
+    factors[present] = zones.plane.corrections(places[present])
+    parts, owner = parts_of(places)
+    np.maximum.at(width, owner, widths(parts))
+    area[:] = shapely.area(places)
+    return area * factors, width * np.sqrt(factors)
+
+
+def _valid(geometries: Geometries) -> Geometries:
+    """Mend what the way back from the plane broke in the last digit."""
+    broken = ~shapely.is_valid(geometries)
+    if broken.any():
+        geometries = geometries.copy()
+        geometries[broken] = shapely.buffer(geometries[broken], 0)
+    return geometries
+
+
+def _count(geometries: Geometries, subjects: Geometries | None) -> pd.Series[int]:
+    """Return how many subjects lie in each place; missing when no subjects are known."""
+    if subjects is None:
+        return pd.Series([pd.NA] * len(geometries), dtype="Int64")
+    if len(geometries) == 0:
+        return pd.Series([], dtype="Int64")
+    at, _ = shapely.STRtree(subjects).query(geometries, predicate="intersects")
+    return pd.Series(np.bincount(at, minlength=len(geometries)), dtype="Int64")

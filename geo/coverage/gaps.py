@@ -1,0 +1,116 @@
+"""Places in no zone: gaps, slivers, inlets, uncovered parts of the boundary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from geo.coverage.borders import BOUNDARY, Edges
+from geo.coverage.findings import Finding
+from geo.coverage.plane import at_least_wide, parts_of, widths
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geo.coverage.findings import Tolerances
+
+Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
+Floats = NDArray[np.float64] if TYPE_CHECKING else Any
+Ints = NDArray[np.int64] if TYPE_CHECKING else Any
+
+_MOUTH = 2.0
+"""An open-sided gap is an inlet when its open side is at most this many times as long as it is wide inside."""
+
+
+class Contacts:
+    """How long each zone borders on each place, told from unmatched edges alone."""
+
+    def __init__(self, edges: Edges, tolerance_m: float) -> None:
+        """Index edges (on the plane); nearer than ``tolerance_m`` counts as touching."""
+        self._lines = edges.lines()
+        self._owner = edges.owner
+        self._tree = shapely.STRtree(self._lines)
+        self._tolerance_m = tolerance_m
+
+    def of(self, polygons: Geometries) -> list[dict[int, float]]:
+        """Return, for each polygon, metres of contact by zone row (or ``BOUNDARY``), longest first."""
+        at, edge = self._tree.query(polygons, predicate="dwithin", distance=self._tolerance_m)
+        rims = shapely.buffer(polygons, self._tolerance_m, quad_segs=2)
+        lengths = shapely.length(shapely.intersection(self._lines[edge], rims[at]))
+        found: list[dict[int, float]] = [{} for _ in polygons]
+        # A neighbour's edge that merely ends at the place reaches as far into its rim as the rim is wide.
+        for place, row, length in zip(at, self._owner[edge], lengths, strict=True):
+            if length > 3 * self._tolerance_m:
+                found[place][int(row)] = found[place].get(int(row), 0.0) + float(length)
+        return [dict(sorted(by_row.items(), key=lambda item: (-item[1], item[0]))) for by_row in found]
+
+
+def _without(polygons: Geometries, exceptions: Geometries, allowed_m: float) -> Geometries:
+    """Return what exceptions leave of polygons, as far as it is at least ``allowed_m`` wide."""
+    if len(exceptions) == 0 or len(polygons) == 0:
+        return polygons
+    tree = shapely.STRtree(exceptions)
+    touched = np.unique(tree.query(polygons, predicate="intersects")[0])
+    rest = [np.delete(polygons, touched)]
+    for row in touched:
+        near = exceptions[tree.query(polygons[row], predicate="intersects")]
+        parts, _ = parts_of(
+            np.array([shapely.difference(polygons[row], shapely.union_all(near))], dtype=object)
+        )
+        rest.append(parts[at_least_wide(parts, allowed_m)])
+    return np.concatenate(rest)
+
+
+def gaps(empty: Geometries, contacts: Contacts, exceptions: Geometries, limits: Tolerances) -> list[Finding]:
+    """Name the places without a zone.
+
+    Parameters
+    ----------
+    empty
+        Polygons on the plane without a zone: enclosed by zones, or inside the boundary where one is given.
+    contacts
+        Who borders on them.
+    exceptions
+        Registered exceptions on the plane.
+    limits
+        Widths that tell kinds apart.
+    """
+    places = _without(empty, exceptions, limits.near_miss_m)
+    findings = []
+    for place, width, touching in zip(places, widths(places), contacts.of(places), strict=True):
+        mouth = touching.pop(BOUNDARY, 0.0)
+        rows = tuple(touching)
+        if mouth == 0.0:
+            kind = "gap" if width >= limits.sliver_width_m else "sliver"
+        elif rows and mouth <= _MOUTH * width and width <= limits.inlet_width_m:
+            kind = "inlet"
+        else:
+            kind = "uncovered"
+        findings.append(Finding(kind, place, rows))
+    return findings
+
+
+def inlets(
+    outline: Geometries, contacts: Contacts, exceptions: Geometries, limits: Tolerances
+) -> list[Finding]:
+    """Return the gaps between two zones that are open to the outside, where no boundary says what is outside.
+
+    The outline is closed: widened by half the inlet's width and narrowed again. What this fills is an inlet when it
+    lies between at least two zones and is deeper than its mouth is wide; an ordinary bend of the border is not.
+    """
+    if len(outline) == 0 or limits.inlet_width_m <= 0:
+        return []
+    whole = shapely.union_all(outline)
+    half = limits.inlet_width_m / 2
+    closed = shapely.buffer(shapely.buffer(whole, half), -half)
+    filled, _ = parts_of(np.array([shapely.difference(closed, whole)], dtype=object))
+    filled = filled[at_least_wide(filled, limits.tolerance_m)]
+    places = _without(filled, exceptions, limits.near_miss_m)
+    findings = []
+    for place, width, touching in zip(places, widths(places), contacts.of(places), strict=True):
+        mouth = shapely.length(place) - sum(touching.values())
+        if len(touching) > 1 and mouth <= _MOUTH * width:
+            findings.append(Finding("inlet", place, tuple(touching)))
+    return findings

@@ -1,0 +1,141 @@
+"""A flat drawing board in metres on which faults are looked for, and the measures taken on it.
+
+Borders are compared where they were drawn. A map projection bends straight lines (1 km of border by about a
+centimetre), so two neighbours that agree in lon/lat, one with a vertex in the middle, would disagree after it. The
+plane is therefore a *linear* image of the zones' own coordinates: shifted to their centre and stretched to metres
+there. What stands on one straight line stays on it. Areas and widths are then corrected at each fault to the metric
+reference of the data (law 6: ``geo.crs.metric_crs``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geo import crs as references
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+Floats = NDArray[np.float64] if TYPE_CHECKING else Any
+Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
+
+_STEP = 1e-4
+"""Length of the step (in units of the data: degrees, or ten thousand times more in metres) that measures scale."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A linear image, in metres, of the coordinates of one frame.
+
+    Parameters
+    ----------
+    crs
+        Reference of the frame.
+    metric
+        Reference in which it is measured.
+    origin
+        Centre of the frame, in its own coordinates.
+    scale
+        Metres per unit of x and of y at the centre.
+    """
+
+    crs: CRS
+    metric: CRS
+    origin: tuple[float, float]
+    scale: tuple[float, float]
+
+    @classmethod
+    def of(cls, frame: gpd.GeoDataFrame) -> Plane:
+        """Return the plane of a frame; raise ``UndeclaredReferenceError`` when it names no reference."""
+        if frame.crs is None:
+            raise references.undeclared_reference("网格图层")
+        metric = references.metric_crs(frame)
+        west, south, east, north = frame.total_bounds
+        if not np.isfinite([west, south, east, north]).all():
+            west = south = east = north = 0.0
+        origin = ((west + east) / 2, (south + north) / 2)
+        jacobian = _jacobian(frame.crs, metric, np.array([origin]))[0]
+        return cls(frame.crs, metric, origin, (float(np.hypot(*jacobian[0])), float(np.hypot(*jacobian[1]))))
+
+    def flat(self, coordinates: Floats) -> Floats:
+        """Return coordinates (n, 2) on the plane, in metres."""
+        flat: Floats = (coordinates - self.origin) * self.scale
+        return flat
+
+    def down(self, geometries: Geometries) -> Geometries:
+        """Return geometries laid on the plane."""
+        laid: Geometries = shapely.transform(geometries, self.flat)
+        return laid
+
+    def up(self, geometries: Geometries) -> Geometries:
+        """Return geometries of the plane in the frame's own coordinates."""
+        raised: Geometries = shapely.transform(geometries, lambda flat: flat / self.scale + self.origin)
+        return raised
+
+    def corrections(self, geometries: Geometries) -> Floats:
+        """Return the factor (n,) from an area on the plane to square metres of the metric reference."""
+        if len(geometries) == 0:
+            return np.empty(0)
+        centres = shapely.get_coordinates(self.up(shapely.point_on_surface(geometries)))
+        jacobian = _jacobian(self.crs, self.metric, centres)
+        factors: Floats = np.abs(np.linalg.det(jacobian)) / (self.scale[0] * self.scale[1])
+        return factors
+
+
+def _jacobian(crs: CRS, metric: CRS, points: Floats) -> Floats:
+    """Return (n, 2, 2): metres moved per unit of x (first row) and of y at each point."""
+    if crs.to_2d().equals(metric):
+        return np.tile(np.eye(2), (len(points), 1, 1))
+    step = _STEP if crs.is_geographic else _STEP * 1e5
+    moves = np.array([[0.0, 0.0], [step, 0.0], [0.0, step]])
+    places = (points[:, None, :] + moves).reshape(-1, 2)
+    projected = references.to_metric(gpd.GeoSeries(shapely.points(places), crs=crs), metric)
+    there = shapely.get_coordinates(projected.to_numpy()).reshape(-1, 3, 2)
+    result: Floats = (there[:, 1:] - there[:, :1]) / step
+    return result
+
+
+def parts_of(geometries: Geometries) -> tuple[Geometries, NDArray[np.int64]]:
+    """Return the non-empty polygons that geometries consist of, and the position each comes from."""
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    nested = shapely.get_type_id(parts) > shapely.GeometryType.POLYGON
+    while nested.any():
+        deeper, inner = shapely.get_parts(parts[nested], return_index=True)
+        owner = np.concatenate([owner[~nested], owner[nested][inner]])
+        parts = np.concatenate([parts[~nested], deeper])
+        nested = shapely.get_type_id(parts) > shapely.GeometryType.POLYGON
+    keep = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
+    order = np.argsort(owner[keep], kind="stable")
+    return parts[keep][order], owner[keep][order]
+
+
+def at_least_wide(polygons: Geometries, width_m: float) -> NDArray[np.bool_]:
+    """Return (n,) whether a circle of this diameter fits into each polygon."""
+    area, perimeter = shapely.area(polygons), shapely.length(polygons)
+    # The inscribed circle of a polygon without holes has a radius of at least area / perimeter, at most
+    # sqrt(area / pi): only what lies between needs a look.
+    wide = (area > perimeter * width_m / 2) & (shapely.get_num_interior_rings(polygons) == 0)
+    unsure = ~wide & (area >= np.pi * width_m**2 / 4)
+    if unsure.any():
+        wide[unsure] = ~shapely.is_empty(shapely.buffer(polygons[unsure], -width_m / 2, quad_segs=1))
+    return wide
+
+
+def widths(polygons: Geometries) -> Floats:
+    """Return (n,) the diameter of the largest circle that fits into each polygon: how wide it is at its widest."""
+    if len(polygons) == 0:
+        return np.empty(0)
+    # Two percent of the mean width: fine enough for a sentence, and the cost grows with the precision.
+    tolerance = np.maximum(0.02 * shapely.area(polygons) / np.maximum(shapely.length(polygons), 1e-12), 1e-9)
+    circles = [
+        shapely.maximum_inscribed_circle(polygon, tolerance=float(fine))
+        for polygon, fine in zip(polygons, tolerance, strict=True)
+    ]
+    diameters: Floats = 2 * shapely.length(np.asarray(circles, dtype=object))
+    return diameters

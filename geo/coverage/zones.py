@@ -1,0 +1,214 @@
+"""What is checked: the zones of one level, taken in with every reason why they cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.coverage.plane import Plane, parts_of
+from geo.errors import MixedReferenceError, ZonesError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
+Ints = NDArray[np.int64] if TYPE_CHECKING else Any
+Bools = NDArray[np.bool_] if TYPE_CHECKING else Any
+
+_HALF_TURN = 180.0
+_LISTED = 5
+_POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+
+@dataclass(frozen=True)
+class Zones:
+    """Zones of one level, by row position.
+
+    Parameters
+    ----------
+    frame
+        As given.
+    codes
+        (n,) code of each, as text.
+    given
+        (n,) geometries as given, without heights.
+    broken
+        (n,) whether a geometry is missing, empty, not finite or breaks the rules of rings.
+    shapes
+        (n,) valid polygons in the frame's coordinates; a broken one is replaced by what its lines enclose.
+    plane
+        Drawing board.
+    """
+
+    frame: gpd.GeoDataFrame
+    codes: tuple[str, ...]
+    given: Geometries
+    broken: Bools
+    shapes: Geometries
+    plane: Plane
+
+    @classmethod
+    def of(cls, frame: gpd.GeoDataFrame) -> Zones:
+        """Take zones in.
+
+        Raises
+        ------
+        ZonesError
+            When the column ``code`` is missing or has empty cells, a geometry is not a polygon, or the zones span more
+            than half the globe (they cross the antimeridian).
+        UndeclaredReferenceError
+            When the frame names no reference.
+        """
+        codes = zone_codes(frame)
+        plane = Plane.of(frame)
+        given = shapely.force_2d(np.asarray(frame.geometry.array, dtype=object))
+        _check_polygons(given, codes)
+        if frame.crs.is_geographic:
+            _check_span(frame)
+        missing = shapely.is_missing(given) | shapely.is_empty(given)
+        broken = missing | ~shapely.is_valid(given)
+        shapes = given
+        if broken.any():
+            shapes = given.copy()
+            shapes[missing] = shapely.Polygon()
+            for row in np.flatnonzero(broken & ~missing):
+                shapes[row] = mended(given[row])
+        return cls(frame, codes, given, broken, shapes, plane)
+
+    def __len__(self) -> int:
+        """Return how many zones there are."""
+        return len(self.codes)
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """The zones by their bounding boxes, in the frame's coordinates."""
+        return shapely.STRtree(self.shapes)
+
+    def laid(self, rows: Ints) -> Geometries:
+        """Return the shapes of some rows on the plane."""
+        return self.plane.down(self.shapes[rows])
+
+    def over(self, laid: Geometries) -> tuple[Ints, Ints]:
+        """Return pairs (position of a geometry on the plane, row of a zone) whose shapes meet."""
+        pairs = self.tree.query(self.plane.up(laid), predicate="intersects")
+        return pairs[0], pairs[1]
+
+
+def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
+    """Return the codes of zones as text; raise ``ZonesError`` when there are none or some are empty."""
+    if not isinstance(frame, gpd.GeoDataFrame) or frame._geometry_column_name not in frame.columns:  # noqa: SLF001  geopandas has no public question for it
+        raise ZonesError(
+            "网格图层没有图形列。", "the zones have no geometry column", remedy="请提供 GeoDataFrame。"
+        )
+    if "code" not in frame.columns:
+        listed = "、".join(str(name) for name in frame.columns)
+        raise ZonesError(
+            f"网格图层没有编码列 code（现有列：{listed}）。",
+            f"the zones have no column 'code' (columns: {listed})",
+            remedy="请把网格编码所在的列改名为 code，每个网格一个编码。",
+        )
+    column = frame["code"]
+    empty = (column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
+    if empty.any():
+        rows = "、".join(str(row + 1) for row in np.flatnonzero(empty)[:_LISTED])
+        raise ZonesError(
+            f"{int(empty.sum())} 个网格没有编码（第 {rows} 行）。",
+            f"{int(empty.sum())} zones have no code (rows {rows})",
+            remedy="请先补全 code 列，缺陷要按编码说明是哪个网格。",
+        )
+    return tuple(column.astype(str))
+
+
+def _check_polygons(given: Geometries, codes: tuple[str, ...]) -> None:
+    kinds = shapely.get_type_id(given)
+    wrong = ~np.isin(kinds, [-1, *_POLYGONAL]) & ~shapely.is_empty(given)
+    if wrong.any():
+        rows = np.flatnonzero(wrong)
+        listed = "、".join(f"{codes[row]}（{given[row].geom_type}）" for row in rows[:_LISTED])
+        raise ZonesError(
+            f"{len(rows)} 个网格不是面：{listed}。",
+            f"{len(rows)} zones are not polygons: {listed}",
+            remedy="请把线或点图层换成面图层；曲线面请先在绘图软件里转为折线面。",
+        )
+
+
+def _check_span(frame: gpd.GeoDataFrame) -> None:
+    west, _, east, _ = frame.total_bounds
+    if east - west > _HALF_TURN:
+        raise ZonesError(
+            f"网格横跨 {east - west:.0f}° 经度，无法量长度和面积。",
+            f"the zones span {east - west:.0f} degrees of longitude: they cross the antimeridian or are misplaced",
+            remedy="请检查坐标；跨 180° 经线的网格请在 180° 处分开，分两次检查。",
+        )
+
+
+def mended(geometry: shapely.Geometry) -> shapely.Geometry:
+    """Return what the lines of an invalid polygon enclose, as a valid polygon (empty when nothing)."""
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+        return shapely.Polygon()
+    parts, _ = parts_of(np.array([shapely.make_valid(geometry)], dtype=object))
+    if len(parts) == 0:
+        return shapely.Polygon()
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
+
+
+def area_of(given: Any, crs: CRS, what: str) -> Geometries | None:  # noqa: ANN401  a geometry, a series or a frame
+    """Return the polygons (valid, in the zones' reference) of a boundary, of parents or of exceptions.
+
+    Parameters
+    ----------
+    given
+        A polygon, a GeoSeries, a GeoDataFrame, or None (then None comes back).
+    crs
+        Reference that it must share with the zones.
+    what
+        Chinese name for messages.
+
+    Raises
+    ------
+    MixedReferenceError
+        When it names another reference than the zones.
+    ZonesError
+        When it has something else than polygons.
+    """
+    if given is None:
+        return None
+    if isinstance(given, gpd.GeoDataFrame | gpd.GeoSeries):
+        same_reference(given, crs, what)
+        geometries = np.asarray(given.geometry.array, dtype=object)
+    else:
+        geometries = np.atleast_1d(np.asarray(given, dtype=object))
+    geometries = shapely.force_2d(geometries)
+    known = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+    if not np.isin(shapely.get_type_id(geometries[known]), _POLYGONAL).all():
+        raise ZonesError(f"{what}不是面。", f"not polygons: {what}", remedy="请提供面图层。")
+    invalid = known & ~shapely.is_valid(geometries)
+    for row in np.flatnonzero(invalid):
+        geometries[row] = mended(geometries[row])
+    geometries[~known] = shapely.Polygon()
+    return geometries
+
+
+def same_reference(given: gpd.GeoDataFrame | gpd.GeoSeries, crs: CRS, what: str) -> None:
+    """Raise ``MixedReferenceError`` unless a frame is in this reference."""
+    if given.crs is None or not given.crs.to_2d().equals(crs.to_2d(), ignore_axis_order=True):
+        own = "未声明" if given.crs is None else given.crs.name
+        raise MixedReferenceError(
+            f"{what}的坐标系（{own}）与网格的（{crs.name}）不同。",
+            f"the reference of {what} differs from that of the zones",
+            remedy="请先用 geo.crs.to_internal 把所有图层统一到 EPSG:4490。",
+        )
+
+
+def texts(frame: pd.DataFrame, column: str) -> list[str]:
+    """Return a column as text, empty where there is no value or no such column."""
+    if column not in frame.columns:
+        return [""] * len(frame)
+    return ["" if pd.isna(value) else str(value) for value in frame[column]]
