@@ -1,0 +1,191 @@
+/** Shapes of the HTTP answers that the page reads. They follow the service's OpenAPI document. */
+
+export type LonLat = [number, number];
+export type Bbox = [number, number, number, number];
+export type SubjectKind = "household" | "business" | "institution" | "building" | "estate" | "facility";
+export type Counts = Partial<Record<SubjectKind, number>>;
+
+export interface Me {
+  name: string;
+  display_name: string;
+  role: "viewer" | "planner" | "publisher" | "admin";
+  csrf_token: string;
+  personal_data: boolean;
+}
+
+export interface Territory {
+  code: string;
+  name: string;
+  synthetic: boolean;
+  source: string;
+  data_date: string;
+  notes: string[];
+  bbox: Bbox;
+  current_version?: string | null;
+}
+
+export interface VersionSummary {
+  version: string;
+  number: number;
+  status: string;
+  reason: string;
+  valid_from: string | null;
+  valid_to: string | null;
+}
+
+export interface Level {
+  code: string;
+  name: string;
+  rank: number;
+  partition: boolean;
+  zones: number;
+}
+
+export interface Layer {
+  code: string;
+  name: string;
+  levels: Level[];
+}
+
+export interface ReconciliationRow {
+  level: string;
+  kind: SubjectKind;
+  total: number;
+  assigned: number;
+  outside: number;
+  gap: number;
+  no_location: number;
+  bad_location: number;
+}
+
+export interface Version {
+  version: string;
+  territory: Territory;
+  status: string;
+  valid_from: string | null;
+  valid_to: string | null;
+  reason: string;
+  checked_at: string | null;
+  layers: Layer[];
+  reconciliation: ReconciliationRow[];
+  faults: { total: number; errors: number; warnings: number; by_kind: Record<string, number> };
+  stations: number;
+  coverage: { minutes: number; households_reached: number; households_total: number; share: number | null }[];
+  map_approval: string;
+}
+
+export interface Person {
+  role: string;
+  name: string;
+  phone?: string | null;
+}
+
+export interface Zone {
+  code: string;
+  name: string;
+  kind: "general" | "dedicated";
+  parent: string | null;
+  bbox: Bbox;
+  point?: LonLat;
+  area_m2: number;
+  perimeter_m: number;
+  counts: Counts;
+  people: number | null;
+  staff: Person[];
+}
+
+export interface ZoneDetail extends Omit<Zone, "parent"> {
+  level?: string;
+  geometry: Geometry;
+  parent: { code: string; name: string; level: string } | null;
+  children: number;
+  stations: (Station | string)[];
+  faults: number[];
+}
+
+export interface Fault {
+  number: number;
+  level: string;
+  kind: string;
+  kind_name: string;
+  severity: "error" | "warning";
+  codes: string[];
+  area_m2: number | null;
+  width_m: number | null;
+  subjects: number | null;
+  message: string;
+  message_en: string;
+  bbox: Bbox;
+  point: LonLat;
+  geometry: Geometry;
+}
+
+export interface Station {
+  code: string;
+  name: string;
+  kind: "center" | "zone" | "point";
+  address: string | null;
+  point: LonLat;
+}
+
+export interface Circle {
+  station: string | null;
+  minutes: number;
+  walk_speed_mps: number;
+  reached: Counts & { people?: number | null };
+  share: number | null;
+  geometry: Geometry;
+}
+
+export interface LookupZone {
+  layer: string;
+  level: string;
+  level_name: string;
+  code: string;
+  name: string;
+  parent: string | null;
+  staff: Person[];
+  edge_m: number | null;
+}
+
+export interface Match {
+  text: string | null;
+  confidence: number | null;
+  point: LonLat | null;
+  zones: LookupZone[];
+  station: { code: string; name: string; walk_m: number | null } | null;
+  unassigned: Record<string, string>;
+}
+
+export interface Lookup {
+  version: string;
+  query?: unknown;
+  ambiguous: boolean;
+  matches: Match[];
+}
+
+export interface Found {
+  type: "address" | "zone" | "station" | "subject";
+  title: string;
+  subtitle: string | null;
+  point: LonLat | null;
+  bbox?: Bbox | null;
+  level?: string | null;
+  code?: string | null;
+}
+
+export interface ProblemDocument {
+  type?: string;
+  title?: string;
+  status?: number;
+  detail?: string;
+  remedy?: string;
+  near_misses?: { text: string; confidence: number }[];
+}
+
+export type Geometry =
+  | { type: "Point"; coordinates: number[] }
+  | { type: "MultiPoint" | "LineString"; coordinates: number[][] }
+  | { type: "MultiLineString" | "Polygon"; coordinates: number[][][] }
+  | { type: "MultiPolygon"; coordinates: number[][][][] }
+  | { type: "GeometryCollection"; geometries: Geometry[] };

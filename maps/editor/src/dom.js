@@ -1,0 +1,69 @@
+// Builds elements. Text is always set as text, so that no name from the data is ever read as markup.
+
+/**
+ * @typedef {import("./elements").Child} Child
+ * @typedef {Record<string, unknown>} Properties
+ */
+
+/**
+ * Makes an element. `on…` are listeners, `class`, `aria-…`, `data-…` and the like are attributes.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Properties} [properties]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    else if (name === "value") /** @type {any} */ (element).value = value;
+    else if (name === "style") element.style.cssText = String(value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  append(element, children);
+  return element;
+}
+
+/** @param {Element} element @param {Child[]} children */
+export function append(element, children) {
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    if (Array.isArray(child)) append(element, child);
+    else element.append(child instanceof Node ? child : String(child));
+  }
+}
+
+/** Puts children in the place of what an element holds.
+ * @param {Element} element
+ * @param {...Child} children
+ */
+export function fill(element, ...children) {
+  element.replaceChildren();
+  append(element, children);
+}
+
+/** A line icon, drawn in the text's colour.
+ * @param {string} path data of a 20 × 20 drawing
+ */
+export function icon(path) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}
+
+export const ICONS = {
+  search: "M8.500 3a5.500 5.500 0 1 1 0 11a5.500 5.500 0 0 1 0-11M12.500 12.500 17 17",
+  fly: "M10 2v3M10 15v3M2 10h3M15 10h3M10 6a4 4 0 1 1 0 8a4 4 0 0 1 0-8",
+  close: "M5 5l10 10M15 5 5 15",
+  layers: "M10 3 3 7l7 4 7-4zM3.500 10.500 10 14l6.500-3.500M3.500 13.700 10 17.200l6.500-3.500",
+  page: "M5 2.500h7l3.500 3.500v11.500H5zM12 2.500V6h3.500M7.500 10h5.500M7.500 13h5.500",
+  home: "M3 10 10 3.500 17 10M5 9v7.500h10V9",
+};

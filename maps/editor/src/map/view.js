@@ -1,0 +1,321 @@
+// The map itself. With its neighbours in this folder it is the only part that knows the map library; the rest of
+// the page speaks lon/lat EPSG:4490 and GeoJSON.
+import Feature from "ol/Feature.js";
+import GeoJSON from "ol/format/GeoJSON.js";
+import Point from "ol/geom/Point.js";
+import ScaleLine from "ol/control/ScaleLine.js";
+import { isEmpty } from "ol/extent.js";
+import VectorLayer from "ol/layer/Vector.js";
+import OlMap from "ol/Map.js";
+import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
+import VectorSource from "ol/source/Vector.js";
+import View from "ol/View.js";
+import * as layers from "./layers.js";
+import * as styles from "./styles.js";
+
+/**
+ * @typedef {import("../contract").LonLat} LonLat
+ * @typedef {import("../contract").Bbox} Bbox
+ * @typedef {{ type: "zone", level: string, code: string } | { type: "station", code: string }
+ *   | { type: "fault", number: number }} Hit
+ */
+
+/**
+ * @typedef {object} Events
+ * @property {(hits: Hit[], point: LonLat) => void} onclick
+ * @property {(point: LonLat | null) => void} onpointer
+ * @property {(hit: Hit | null, pixel: number[]) => void} onhover
+ * @property {(failed: boolean) => void} ontile
+ */
+
+const GEOJSON = new GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
+
+/** Degrees of CGCS2000 are used as those of WGS 84: they differ by less than a decimetre. */
+const extentOf = (/** @type {Bbox} */ bbox) => transformExtent(bbox, "EPSG:4326", "EPSG:3857");
+
+/** A map of one version's zones, with what is laid over them. */
+export class GridMap {
+  /**
+   * @param {{ map: HTMLElement, scale: HTMLElement }} elements
+   * @param {Events} events
+   */
+  constructor(elements, events) {
+    this.events = events;
+    this.element = elements.map;
+    /** @type {{ level: string, shown: Set<string>, colours: Map<string, string> | null }} */
+    this.look = { level: "", shown: new Set(), colours: null };
+    /** @type {import("ol/layer/VectorTile.js").default[]} */
+    this.zoneLayers = [];
+    /** @type {Map<string, import("ol/layer/Base.js").default>} */
+    this.baseLayers = new Map();
+    this.chosen = { station: "", fault: 0 };
+    this.overlays = {
+      circles: overlay(4, (feature) => styles.circle(feature.get("minutes"))),
+      labels: overlay(6, (feature) => this.#label(feature), "names"),
+      selection: overlay(5, () => styles.selection),
+      stations: overlay(7, (feature, resolution) => this.#station(feature, resolution), "stations"),
+      faults: overlay(8, (feature) =>
+        styles.fault(feature.get("number"), feature.get("severity"), feature.get("number") === this.chosen.fault),
+      ),
+      pin: overlay(9, () => styles.pin),
+    };
+    /** @type {string[][]} codes of the levels of each layer of zones */
+    this.levelsOf = [];
+    this.map = new OlMap({
+      target: elements.map,
+      layers: Object.values(this.overlays),
+      controls: [new ScaleLine({ target: elements.scale, minWidth: 70 })],
+      view: new View({ center: [0, 0], zoom: 2, maxZoom: 20, minZoom: 3, enableRotation: false, padding: [24, 24, 24, 24] }),
+    });
+    this.map.on("singleclick", (event) => events.onclick(this.#hits(event.pixel), lonLat(event.coordinate)));
+    this.map.on("pointermove", (event) => {
+      if (event.dragging) return;
+      events.onpointer(lonLat(event.coordinate));
+      const [first] = this.#hits(event.pixel);
+      elements.map.style.cursor = first ? "pointer" : "";
+      events.onhover(first ?? null, event.pixel);
+    });
+    elements.map.addEventListener("pointerleave", () => {
+      events.onpointer(null);
+      events.onhover(null, [0, 0]);
+    });
+  }
+
+  /**
+   * Shows another version: its zones, streets and footprints.
+   *
+   * @param {import("../contract").Version} version
+   * @param {(layer: string) => string} tilesOf address template of a layer's tiles
+   */
+  showVersion(version, tilesOf) {
+    for (const layer of [...this.zoneLayers, ...this.baseLayers.values()]) this.map.removeLayer(layer);
+    const ontile = this.events.ontile;
+    this.baseLayers = new Map(
+      /** @type {[string, import("ol/layer/Base.js").default][]} */ ([
+        ["footprints", layers.footprintLayer(tilesOf("footprints"), ontile)],
+        ["streets", layers.streetLayer(tilesOf("streets"), ontile)],
+      ]),
+    );
+    this.zoneLayers = version.layers.map((layer) =>
+      layers.zoneLayer(
+        tilesOf(layer.code),
+        {
+          isShown: (level) => this.look.shown.has(level),
+          isActive: (level) => level === this.look.level,
+          isDepartment: layer.levels.every((level) => !level.partition),
+          colourOf: (code) => this.look.colours?.get(code) ?? null,
+        },
+        ontile,
+      ),
+    );
+    this.levelsOf = version.layers.map((layer) => layer.levels.map((level) => level.code));
+    for (const layer of [...this.baseLayers.values(), ...this.zoneLayers]) this.map.addLayer(layer);
+    this.clearOverlays();
+    this.#applyLook();
+  }
+
+  /**
+   * What is drawn: the active level, levels and overlays that are on, colour of each zone.
+   *
+   * @param {{ level: string, shown: Set<string>, colours: Map<string, string> | null }} look
+   */
+  showLook(look) {
+    this.look = look;
+    this.#applyLook();
+  }
+
+  #applyLook() {
+    const { shown, level } = this.look;
+    for (const [name, layer] of this.baseLayers) layer.setVisible(shown.has(name));
+    this.zoneLayers.forEach((layer, index) => {
+      const levels = this.levelsOf[index] ?? [];
+      layer.setVisible(levels.some((code) => code === level || shown.has(code)));
+      layer.setZIndex(levels.includes(level) ? 3 : 3.5);
+      layer.changed();
+    });
+    this.overlays.stations.setVisible(shown.has("stations"));
+    this.overlays.faults.setVisible(shown.has("faults"));
+    this.overlays.labels.setVisible(shown.has("labels"));
+  }
+
+  /** Names of zones, each at a point inside it.
+   * @param {{ name: string, point: LonLat }[]} labels
+   */
+  showLabels(labels) {
+    refill(
+      this.overlays.labels,
+      labels.map(({ name, point }) => new Feature({ geometry: new Point(fromLonLat(point)), name })),
+    );
+  }
+
+  /** @param {import("../contract").Station[]} stations */
+  showStations(stations) {
+    refill(
+      this.overlays.stations,
+      stations.map(
+        ({ point, code, name, kind }) => new Feature({ geometry: new Point(fromLonLat(point)), code, name, kind }),
+      ),
+    );
+  }
+
+  /** @param {import("../contract").Fault[]} faults */
+  showFaults(faults) {
+    refill(
+      this.overlays.faults,
+      faults.map(({ geometry, point, number, severity }) => {
+        const feature = new Feature({ geometry: shapeOf(geometry), number, severity });
+        feature.set("badge", new Point(fromLonLat(point)));
+        return feature;
+      }),
+    );
+  }
+
+  /** Outline of what is selected; null for nothing.
+   * @param {import("../contract").Geometry | null} geometry
+   */
+  select(geometry) {
+    refill(this.overlays.selection, geometry ? [new Feature(shapeOf(geometry))] : []);
+  }
+
+  /** @param {import("../contract").Circle[]} circles @param {string} station code of the station they are around */
+  showCircles(circles, station) {
+    this.chosen.station = station;
+    refill(
+      this.overlays.circles,
+      circles.map(({ geometry, minutes }) => new Feature({ geometry: shapeOf(geometry), minutes })),
+    );
+    this.overlays.stations.changed();
+  }
+
+  /** @param {number} number 0 for none */
+  chooseFault(number) {
+    this.chosen.fault = number;
+    this.overlays.faults.changed();
+  }
+
+  /** Marks points, such as those of a lookup.
+   * @param {LonLat[]} points
+   */
+  showPins(points) {
+    refill(
+      this.overlays.pin,
+      points.map((point) => new Feature(new Point(fromLonLat(point)))),
+    );
+  }
+
+  clearOverlays() {
+    for (const layer of Object.values(this.overlays)) layer.getSource()?.clear();
+    this.chosen = { station: "", fault: 0 };
+  }
+
+  /** Fits the view to a box at once, without a flight.
+   * @param {Bbox} bbox
+   */
+  fit(bbox) {
+    const extent = extentOf(bbox);
+    if (!isEmpty(extent)) this.map.getView().fit(extent, { maxZoom: 18 });
+  }
+
+  /** Flies to a box, never closer than where streets can still be told apart.
+   * @param {Bbox} bbox
+   * @param {number} [maxZoom]
+   */
+  flyTo(bbox, maxZoom = 17.5) {
+    const view = this.map.getView();
+    view.cancelAnimations();
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    view.fit(extentOf(bbox), { maxZoom, duration: still ? 0 : 450, padding: [70, 70, 70, 70] });
+  }
+
+  /** @param {LonLat} point @param {number} [zoom] */
+  flyToPoint(point, zoom = 17) {
+    const view = this.map.getView();
+    view.cancelAnimations();
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    view.animate({ center: fromLonLat(point), zoom: Math.max(zoom, view.getZoom() ?? zoom), duration: still ? 0 : 450 });
+  }
+
+  /** @param {number} steps */
+  zoomBy(steps) {
+    const view = this.map.getView();
+    view.cancelAnimations();
+    view.animate({ zoom: (view.getZoom() ?? 12) + steps, duration: 150 });
+  }
+
+  /** Reads tiles again that failed. */
+  refresh() {
+    for (const layer of [...this.zoneLayers, ...this.baseLayers.values()]) {
+      /** @type {import("ol/layer/VectorTile.js").default} */ (layer).getSource()?.refresh();
+    }
+  }
+
+  /** Centre and zoom, for tests and links. */
+  where() {
+    const view = this.map.getView();
+    return { centre: lonLat(view.getCenter() ?? [0, 0]), zoom: view.getZoom() ?? 0, moving: view.getAnimating() };
+  }
+
+  /** Where a point is on the screen, in CSS pixels of the page.
+   * @param {LonLat} point
+   */
+  pixelOf(point) {
+    const pixel = this.map.getPixelFromCoordinate(fromLonLat(point));
+    const box = this.element.getBoundingClientRect();
+    return pixel ? [pixel[0] + box.left, pixel[1] + box.top] : null;
+  }
+
+  /** What lies under a pixel, topmost first: fault, station, zone of the active level.
+   * @param {number[]} pixel
+   * @returns {Hit[]}
+   */
+  #hits(pixel) {
+    /** @type {Hit[]} */ const hits = [];
+    const wanted = new Set([this.overlays.faults, this.overlays.stations, ...this.zoneLayers]);
+    this.map.forEachFeatureAtPixel(
+      pixel,
+      (feature, layer) => {
+        if (layer === this.overlays.faults) hits.push({ type: "fault", number: feature.get("number") });
+        else if (layer === this.overlays.stations) hits.push({ type: "station", code: feature.get("code") });
+        else if (feature.get("level") === this.look.level) {
+          hits.push({ type: "zone", level: this.look.level, code: String(feature.get("code")) });
+        }
+      },
+      { layerFilter: (layer) => wanted.has(/** @type {any} */ (layer)), hitTolerance: 2 },
+    );
+    const rank = { fault: 0, station: 1, zone: 2 };
+    return hits.sort((a, b) => rank[a.type] - rank[b.type]);
+  }
+
+  /** @param {import("ol/Feature.js").FeatureLike} feature */
+  #label(feature) {
+    return styles.zoneLabel(feature.get("name"), true);
+  }
+
+  /** @param {import("ol/Feature.js").FeatureLike} feature @param {number} resolution */
+  #station(feature, resolution) {
+    const chosen = feature.get("code") === this.chosen.station;
+    const point = styles.station(feature.get("kind"), chosen);
+    return chosen || resolution < 2.5 ? [point, styles.stationLabel(feature.get("name"))] : point;
+  }
+}
+
+/** @param {import("../contract").Geometry} geometry */
+const shapeOf = (geometry) => GEOJSON.readGeometry(geometry) ?? undefined;
+
+/** @param {number[]} coordinate @returns {LonLat} */
+const lonLat = (coordinate) => /** @type {LonLat} */ (toLonLat(coordinate));
+
+/**
+ * @param {number} zIndex
+ * @param {import("ol/style/Style.js").StyleFunction} style
+ * @param {string} [declutter] name of the group whose labels give way to one another
+ */
+const overlay = (zIndex, style, declutter) =>
+  new VectorLayer({ source: new VectorSource(), style, zIndex, declutter: declutter ?? false, updateWhileAnimating: true });
+
+/** @param {VectorLayer} layer @param {Feature[]} features */
+function refill(layer, features) {
+  const source = /** @type {VectorSource} */ (layer.getSource());
+  source.clear(true);
+  source.addFeatures(features);
+}

@@ -1,0 +1,176 @@
+// What lies on the map: zoom buttons, the card of layers, the legend.
+import { classColour, classesOf, UNKNOWN } from "../colouring.js";
+import { fill, h, icon, ICONS } from "../dom.js";
+import * as figures from "../figures.js";
+import { nameOf, t } from "../language.js";
+import { levelOf } from "../state.js";
+import palette from "../../palette.json";
+
+/** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
+
+/** @param {Store} store @param {Actions} actions */
+export function zoomButtons(store, actions) {
+  const box = h("div", { class: "zoom", role: "group" });
+  const draw = () =>
+    fill(
+      box,
+      button("zoom-in", "+", t("zoom.in"), () => actions.map.zoomBy(1)),
+      button("zoom-out", "−", t("zoom.out"), () => actions.map.zoomBy(-1)),
+      button("home", icon(ICONS.home), t("home"), () => actions.showAll()),
+    );
+  store.on(["language"], draw);
+  draw();
+  return box;
+}
+
+/** @param {string} id @param {Node | string} face @param {string} title @param {() => void} onclick */
+const button = (id, face, title, onclick) =>
+  h("button", { type: "button", id, title, "aria-label": title, onclick }, face);
+
+/** Levels and base layers, on or off; which level is active; what colours it.
+ * @param {Store} store
+ * @param {Actions} actions
+ */
+export function layersCard(store, actions) {
+  const body = h("div", { class: "body" });
+  const title = h("summary", {});
+  const card = h("details", { class: "card layers", id: "layers", open: true }, title, body);
+  const draw = () => {
+    const { version, level, shown, colour } = store.state;
+    fill(title, icon(ICONS.layers), t("layers"));
+    if (!version) return fill(body);
+    fill(
+      body,
+      h("h3", {}, t("layers.levels")),
+      version.layers.map((layer) =>
+        h(
+          "div",
+          { class: "layer" },
+          h("h4", {}, nameOf(layer), layer.levels.every((one) => !one.partition) && h("small", {}, t("layers.checked-only"))),
+          layer.levels.map((one) =>
+            h(
+              "div",
+              { class: "row" },
+              h("input", {
+                type: "radio",
+                name: "level",
+                value: one.code,
+                checked: one.code === level,
+                title: t("layers.active"),
+                "aria-label": `${nameOf(one)}: ${t("layers.active")}`,
+                onchange: () => actions.setLevel(one.code),
+              }),
+              toggle(one.code, nameOf(one), shown.has(one.code) || one.code === level, actions, one.code === level),
+              h("span", { class: "number" }, figures.whole(one.zones)),
+            ),
+          ),
+        ),
+      ),
+      h("h3", {}, t("layers.base")),
+      h(
+        "div",
+        { class: "base" },
+        ["streets", "footprints", "labels", "stations", "faults"].map((name) =>
+          toggle(name, t(`layers.${name}`), shown.has(name), actions, false),
+        ),
+      ),
+      h(
+        "label",
+        { class: "pick" },
+        h("span", {}, t("colour")),
+        h(
+          "select",
+          {
+            id: "colour",
+            onchange: (/** @type {Event} */ event) =>
+              actions.setColour(/** @type {any} */ (/** @type {HTMLSelectElement} */ (event.target).value)),
+          },
+          ["households", "people", "businesses", "institutions", "none"].map((value) =>
+            h("option", { value, selected: value === colour }, t(`colour.${value}`)),
+          ),
+        ),
+      ),
+    );
+  };
+  store.on(["version", "level", "shown", "colour", "language"], draw);
+  draw();
+  return card;
+}
+
+/** @param {string} name @param {string} label @param {boolean} on @param {Actions} actions @param {boolean} fixed */
+const toggle = (name, label, on, actions, fixed) =>
+  h(
+    "label",
+    { class: "toggle" },
+    h("input", {
+      type: "checkbox",
+      name: `show-${name}`,
+      checked: on,
+      disabled: fixed,
+      onchange: (/** @type {Event} */ event) => actions.show(name, /** @type {HTMLInputElement} */ (event.target).checked),
+    }),
+    label,
+  );
+
+/** Classes with their counts and units; circles when they are on.
+ * @param {Store} store
+ */
+export function legend(store) {
+  const card = h("section", { class: "card legend", id: "legend", "aria-label": t("legend") });
+  const draw = () => {
+    const { version, level, colour, zones, subject } = store.state;
+    const named = version && levelOf(version, level);
+    const circles = subject?.type === "station" ? (subject.circles ?? []) : [];
+    card.hidden = !named;
+    if (!named) return;
+    const { classes, unknown } = classesOf(zones ?? [], colour);
+    const unit = colour === "none" ? "" : t(`unit.${colour}`);
+    fill(
+      card,
+      h("h3", {}, colour === "none" ? nameOf(named.level) : t("legend.title", nameOf(named.level), t(`colour.${colour}`))),
+      colour !== "none" && [
+        h(
+          "ul",
+          {},
+          classes.map(({ low, high, zones: count }, index) =>
+            h(
+              "li",
+              {},
+              h("i", { style: `background:${classColour(index, classes.length)}` }),
+              h("span", { class: "number" }, low === high ? figures.whole(low) : `${figures.whole(low)} – ${figures.whole(high)}`),
+              h("span", {}, unit),
+              h("span", { class: "number count" }, t("legend.zones", figures.whole(count))),
+            ),
+          ),
+          unknown > 0 &&
+            h(
+              "li",
+              {},
+              h("i", { style: `background:${UNKNOWN}` }),
+              h("span", {}, t("legend.unknown")),
+              h("span", {}),
+              h("span", { class: "number count" }, t("legend.zones", figures.whole(unknown))),
+            ),
+        ),
+      ],
+      circles.length > 0 &&
+        h(
+          "ul",
+          { class: "circles" },
+          [...circles]
+            .sort((a, b) => a.minutes - b.minutes)
+            .map(({ minutes }) =>
+              h(
+                "li",
+                {},
+                h("i", { class: "ring", style: `border-color:${/** @type {Record<string, string>} */ (palette.circles)[minutes] ?? "#9e9ac8"}` }),
+                h("span", {}, t("legend.circle", minutes)),
+              ),
+            ),
+        ),
+    );
+  };
+  store.on(["version", "level", "colour", "zones", "subject", "language"], draw);
+  draw();
+  return card;
+}

@@ -1,0 +1,124 @@
+// The frame around the map: tabs of the panel, the foot line, the bar of troubles.
+import { append, fill, h, icon, ICONS } from "../dom.js";
+import * as figures from "../figures.js";
+import { t } from "../language.js";
+import { details } from "./details.js";
+import { faultList, reconciliation, stationList, zoneTable } from "./tables.js";
+
+/** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
+/** @typedef {import("../state").Tab} Tab */
+
+const TABS = /** @type {Tab[]} */ (["details", "zones", "faults", "stations", "reconciliation"]);
+
+/** @param {Store} store @param {Actions} actions */
+export function sidePanel(store, actions) {
+  /** @type {Record<Tab, HTMLElement>} */
+  const pages = {
+    details: details(store, actions),
+    zones: zoneTable(store, actions),
+    faults: faultList(store, actions),
+    stations: stationList(store, actions),
+    reconciliation: reconciliation(store),
+  };
+  const tabs = h("div", { class: "tabs", role: "tablist" });
+  const panel = h("aside", { class: "panel" }, tabs);
+  for (const tab of TABS) {
+    pages[tab].setAttribute("role", "tabpanel");
+    pages[tab].id = `page-${tab}`;
+    pages[tab].setAttribute("aria-labelledby", `tab-${tab}`);
+    append(panel, [pages[tab]]);
+  }
+  const draw = () => {
+    const { tab, version, faults } = store.state;
+    const counts = /** @type {Partial<Record<Tab, number>>} */ ({ faults: faults?.length ?? version?.faults.total });
+    const held = document.activeElement?.id ?? "";
+    fill(
+      tabs,
+      TABS.map((one) =>
+        h(
+          "button",
+          {
+            type: "button",
+            role: "tab",
+            id: `tab-${one}`,
+            "aria-selected": String(one === tab),
+            "aria-controls": `page-${one}`,
+            tabindex: one === tab ? 0 : -1,
+            onclick: () => actions.openTab(one),
+            onkeydown: (/** @type {KeyboardEvent} */ event) => {
+              const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+              if (!step) return;
+              const next = TABS[(TABS.indexOf(one) + step + TABS.length) % TABS.length];
+              actions.openTab(next);
+              document.getElementById(`tab-${next}`)?.focus();
+            },
+          },
+          t(`tab.${one}`),
+          counts[one] ? h("span", { class: "badge error" }, figures.whole(counts[one])) : null,
+        ),
+      ),
+    );
+    if (held.startsWith("tab-")) document.getElementById(held)?.focus();
+    for (const one of TABS) pages[one].hidden = one !== tab;
+  };
+  store.on(["tab", "version", "faults", "language"], draw);
+  draw();
+  return panel;
+}
+
+/** The foot line: scale, coordinates, version, source and what the map may be used for.
+ * @param {Store} store
+ */
+export function foot(store) {
+  const scale = h("div", { class: "scale" });
+  const pointer = h("span", { class: "number pointer", id: "pointer" });
+  const about = h("div", { class: "about" });
+  const line = h("footer", { class: "foot" }, scale, pointer, about);
+  /** @param {import("../contract").LonLat | null} point */
+  const showPointer = (point) => fill(pointer, point ? `${figures.coordinates(point)} CGCS2000` : t("foot.outside"));
+  const draw = () => {
+    const { version } = store.state;
+    showPointer(null);
+    if (!version) return fill(about);
+    const { territory } = version;
+    fill(
+      about,
+      h("span", { id: "version-id" }, `${t("foot.version")} `, h("b", {}, version.version)),
+      h("span", { class: "source", title: territory.source }, `${t("foot.source")} ${territory.source}${territory.data_date ? ` (${territory.data_date})` : ""}`),
+      territory.synthetic && h("span", { class: "synthetic", id: "synthetic" }, t("foot.synthetic")),
+      h("span", { class: "approval" }, version.map_approval),
+    );
+  };
+  store.on(["version", "language"], draw);
+  draw();
+  return { line, scale, showPointer };
+}
+
+/** Says what went wrong and what to do, over the map.
+ * @param {Store} store
+ * @param {Actions} actions
+ */
+export function troubles(store, actions) {
+  const bar = h("div", { class: "troubles", id: "troubles", role: "alert", hidden: true });
+  const draw = () => {
+    const { problem } = store.state;
+    bar.hidden = !problem;
+    if (!problem) return;
+    const near = problem.document.near_misses ?? [];
+    fill(
+      bar,
+      h(
+        "div",
+        {},
+        h("p", {}, h("b", {}, problem.message), " ", problem.remedy),
+        near.length > 0 &&
+          h("p", { class: "links" }, t("lookup.near"), " ", near.map(({ text }) => h("button", { type: "button", class: "link", onclick: () => actions.lookupAddress(text) }, text))),
+      ),
+      problem.status === 0 || problem.status >= 500 ? h("button", { type: "button", class: "button", onclick: () => actions.retry() }, t("retry")) : null,
+      h("button", { type: "button", class: "quiet square", title: t("close"), "aria-label": t("close"), onclick: () => store.set({ problem: null }) }, icon(ICONS.close)),
+    );
+  };
+  store.on(["problem", "language"], draw);
+  draw();
+  return bar;
+}

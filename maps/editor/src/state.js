@@ -1,0 +1,129 @@
+// What the page knows and shows, in one place. A change names the keys that changed; listeners redraw for theirs.
+
+/**
+ * @typedef {import("./contract").Zone} Zone
+ * @typedef {import("./contract").LonLat} LonLat
+ * @typedef {"households" | "people" | "businesses" | "institutions" | "none"} Colour
+ * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation"} Tab
+ */
+
+/**
+ * What the details panel shows.
+ *
+ * @typedef {{ type: "zone", level: string, code: string, point: LonLat | null, detail: import("./contract").ZoneDetail | null }
+ *   | { type: "station", code: string, circles: import("./contract").Circle[] | null }
+ *   | { type: "lookup", title: string, lookup: import("./contract").Lookup | null }
+ *   | { type: "fault", number: number }
+ *   | null} Subject
+ */
+
+/**
+ * @typedef {object} State
+ * @property {import("./contract").Me | null} me
+ * @property {import("./contract").Territory[]} territories
+ * @property {import("./contract").VersionSummary[]} versions of the territory shown
+ * @property {import("./contract").Version | null} version
+ * @property {string} level code of the level that is coloured, listed and clicked
+ * @property {Set<string>} shown codes of the levels drawn, and "streets", "footprints", "stations", "faults", "labels"
+ * @property {Colour} colour
+ * @property {Zone[] | null} zones of the level; null while they load
+ * @property {import("./contract").Fault[] | null} faults
+ * @property {import("./contract").Station[] | null} stations
+ * @property {Tab} tab
+ * @property {Subject} subject
+ * @property {import("./api").Problem | null} problem what the bar of troubles says
+ * @property {"zh" | "en"} language
+ */
+
+/** @returns {State} */
+const initial = () => ({
+  me: null,
+  territories: [],
+  versions: [],
+  version: null,
+  level: "",
+  shown: new Set(["streets", "stations", "labels"]),
+  colour: "households",
+  zones: null,
+  faults: null,
+  stations: null,
+  tab: "zones",
+  subject: null,
+  problem: null,
+  language: "zh",
+});
+
+/** The state and who listens to it. */
+export class Store {
+  constructor() {
+    /** @type {Readonly<State>} */
+    this.state = initial();
+    /** @type {{ keys: (keyof State)[], listener: (state: Readonly<State>) => void }[]} */
+    this.listeners = [];
+  }
+
+  /** Calls a listener after any of these keys changed.
+   * @param {(keyof State)[]} keys
+   * @param {(state: Readonly<State>) => void} listener
+   */
+  on(keys, listener) {
+    this.listeners.push({ keys, listener });
+  }
+
+  /** @param {Partial<State>} change */
+  set(change) {
+    const before = this.state;
+    this.state = { ...before, ...change };
+    const changed = /** @type {(keyof State)[]} */ (Object.keys(change)).filter(
+      (key) => before[key] !== this.state[key],
+    );
+    for (const { keys, listener } of this.listeners) {
+      if (keys.some((key) => changed.includes(key))) listener(this.state);
+    }
+  }
+}
+
+/**
+ * Value by which a zone is coloured; null when it is unknown.
+ *
+ * @param {Zone} zone
+ * @param {Colour} colour
+ */
+export function valueOf(zone, colour) {
+  switch (colour) {
+    case "households":
+      return zone.counts.household ?? null;
+    case "people":
+      return zone.people ?? null;
+    case "businesses":
+      return zone.counts.business ?? null;
+    case "institutions":
+      return zone.counts.institution ?? null;
+    default:
+      return null;
+  }
+}
+
+/**
+ * The level that a version opens on: the finest partition that has zones, but not microgrids, which are too many.
+ *
+ * @param {import("./contract").Version} version
+ */
+export function openingLevel(version) {
+  const levels = version.layers.flatMap((layer) => layer.levels).filter((level) => level.zones > 0);
+  const preferred = ["grid", "community", "functional", "microgrid", "street", "county"];
+  for (const code of preferred) {
+    const level = levels.find((candidate) => candidate.code === code && candidate.partition);
+    if (level) return level.code;
+  }
+  return levels[0]?.code ?? "";
+}
+
+/** @param {import("./contract").Version} version @param {string} code */
+export function levelOf(version, code) {
+  for (const layer of version.layers) {
+    const level = layer.levels.find((candidate) => candidate.code === code);
+    if (level) return { layer, level };
+  }
+  return null;
+}
