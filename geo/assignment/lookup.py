@@ -1,0 +1,240 @@
+"""The compiled loops that answer points from the cells of an index.
+
+**Cells.** ``cells`` begins with the top grid, row by row from the south-west. A code is -1 (no zone), a row position of
+the zone that holds the whole cell, or ``-2 - 2 * k`` for the leaf at row k of ``leaves``, or ``-3 - 2 * k`` for a
+finer grid at position k of ``cells``: its width in cells as a power of two, then its cells.
+
+**Leaves.** 32-byte rows. A head (int32 entries, first zone, second zone, ``2 * edges + parity``; float64 ``east``),
+then edges (ax, ay, bx, by). A leaf with no entries has at most two zones that share all its edges: inside the first
+means outside the second. Else each entry is a row (int32 zone, ``2 * edges + parity``) and its edges, in order of zones.
+
+**Parity.** Whether p is inside flips at each edge that a path from the cell's own reference point to p crosses. The path
+goes level from p to the line ``x = east`` just beyond the cell, and then along it. So only edges that meet the cell can be
+crossed, and the edge's contribution is its crossing with the ray due east of p, corrected for each of its ends that lies
+beyond that line and above p. The parity of the reference point is folded into the stored one.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from geo.assignment.predicates import UNSURE, orientation, ray_crosses, touches
+
+NOWHERE = -1
+"""Answer for a point in no zone."""
+
+OPEN = -2
+"""Answer for a point that only exact fractions can settle."""
+
+_BLOCK = 512
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def contribution(ax, ay, bx, by, px, py, east):
+    """Return 1 if the edge flips inside and outside between p and the cell's reference, else 0; or ``UNSURE``."""
+    crossing = ray_crosses(ax, ay, bx, by, px, py)
+    if crossing == UNSURE:
+        return UNSURE
+    return crossing ^ int(ax > east and ay > py) ^ int(bx > east and by > py)
+
+
+@numba.njit(cache=True, nogil=True)
+def _parity(leaves, first, count, parity, px, py, east):
+    """Return whether p is inside the zone whose edges are rows ``first …`` of ``leaves``, or ``UNSURE``."""
+    for k in range(first, first + count):
+        flip = contribution(leaves[k, 0], leaves[k, 1], leaves[k, 2], leaves[k, 3], px, py, east)
+        if flip == UNSURE:
+            return UNSURE
+        parity ^= flip
+    return parity
+
+
+@numba.njit(cache=True, nogil=True)
+def _turns_first(px, py, qx, qy, rx, ry):
+    """Return 1 if, turning anticlockwise from just past due east, p sees q before r; 0 if after; -1 if together."""
+    q_half = int(not (qy > py or (qy == py and qx < px)))
+    r_half = int(not (ry > py or (ry == py and rx < px)))
+    if q_half != r_half:
+        return int(q_half < r_half)
+    side = orientation(px, py, qx, qy, rx, ry)
+    if side == 0:
+        return -1
+    return side if side == UNSURE else int(side > 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _touched(leaves, words, leaf, px, py):
+    """Return the zone for a point of the leaf that is in none by the half-open rule: one that it touches, or none.
+
+    The first zone met when turning anticlockwise from due east; the first by row among those met together.
+    """
+    entries = words[leaf, 0]
+    best, best_x, best_y, aimed = NOWHERE, px, py, False
+    row = leaf if entries == 0 else leaf + 1
+    for _ in range(max(entries, 1)):
+        zone = words[leaf, 1] if entries == 0 else words[row, 0]
+        count = (words[leaf, 3] if entries == 0 else words[row, 1]) >> 1
+        for k in range(row + 1, row + 1 + count):
+            ax, ay, bx, by = leaves[k, 0], leaves[k, 1], leaves[k, 2], leaves[k, 3]
+            touch = touches(ax, ay, bx, by, px, py)
+            if touch == UNSURE:
+                return OPEN
+            if touch == 0:
+                continue
+            if best == NOWHERE:
+                best = zone
+            for end in range(2):
+                qx, qy = (ax, ay) if end == 0 else (bx, by)
+                if qx == px and qy == py:
+                    continue
+                sooner = 1 if not aimed else _turns_first(px, py, qx, qy, best_x, best_y)
+                if sooner == UNSURE:
+                    return OPEN
+                if sooner == 1:
+                    best, best_x, best_y, aimed = zone, qx, qy, True
+        row += 1 + count
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_in_leaf(leaves, words, leaf, px, py):
+    """Return the first zone by row of a point in a leaf, ``NOWHERE`` or ``OPEN``."""
+    entries = words[leaf, 0]
+    east = leaves[leaf, 2]
+    if entries == 0:
+        packed = words[leaf, 3]
+        inside = _parity(leaves, leaf + 1, packed >> 1, packed & 1, px, py, east)
+        if inside == UNSURE:
+            return OPEN
+        zone = words[leaf, 1] if inside else words[leaf, 2]
+        return zone if zone != NOWHERE else _touched(leaves, words, leaf, px, py)
+    row = leaf + 1
+    for _ in range(entries):
+        packed = words[row, 1]
+        count = packed >> 1
+        inside = _parity(leaves, row + 1, count, packed & 1, px, py, east)
+        if inside == UNSURE:
+            return OPEN
+        if inside:
+            return words[row, 0]
+        row += 1 + count
+    return _touched(leaves, words, leaf, px, py)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def code_at(px, py, frame, columns, cells):
+    """Return the code of the finest cell of a point inside the bounds; ``frame`` is bounds, origin, cells per degree."""
+    fx = (px - frame[4]) * frame[6]
+    fy = (py - frame[5]) * frame[7]
+    column, line = int(fx), int(fy)
+    code = cells[line * columns + column]
+    while code < NOWHERE and code & 1:
+        fx -= column
+        fy -= line
+        at = (-3 - code) >> 1
+        shift = cells[at]
+        fx *= 1 << shift
+        fy *= 1 << shift
+        column, line = int(fx), int(fy)
+        code = cells[at + 1 + (line << shift) + column]
+    return code
+
+
+@numba.njit(cache=True, nogil=True)
+def locate(lon, lat, frame, columns, cells, leaves, words, out):
+    """Write the first zone by row of each point to ``out``; return how many are in a zone, not finite, and open."""
+    west, south, east, north = frame[0], frame[1], frame[2], frame[3]
+    assigned = 0
+    bad = 0
+    still_open = 0
+    waiting = np.empty(_BLOCK, np.int64)
+    for start in range(0, len(lon), _BLOCK):
+        # Cells first, leaves after: the loads of a block do not wait for the branches of its leaves.
+        held = 0
+        for k in range(start, min(start + _BLOCK, len(lon))):
+            px, py = lon[k], lat[k]
+            if px >= west and px <= east and py >= south and py <= north:
+                code = code_at(px, py, frame, columns, cells)
+                out[k] = code
+                waiting[held] = k
+                held += int(code < NOWHERE)
+                assigned += int(code > NOWHERE)
+            else:
+                out[k] = NOWHERE
+                bad += int(not (np.isfinite(px) and np.isfinite(py)))
+        for h in range(held):
+            k = waiting[h]
+            zone = _first_in_leaf(leaves, words, (-2 - out[k]) >> 1, lon[k], lat[k])
+            out[k] = zone
+            assigned += int(zone > NOWHERE)
+            still_open += int(zone == OPEN)
+    return assigned, bad, still_open
+
+
+@numba.njit(cache=True, nogil=True)
+def _all_in_leaf(leaves, words, leaf, px, py, zones):
+    """Write every zone of a point in a leaf to ``zones``, in order of rows; return how many, or ``OPEN``."""
+    entries = words[leaf, 0]
+    found = 0
+    if entries > 0:
+        row = leaf + 1
+        for _ in range(entries):
+            zone, packed = words[row, 0], words[row, 1]
+            inside = _parity(leaves, row + 1, packed >> 1, packed & 1, px, py, leaves[leaf, 2])
+            if inside == UNSURE:
+                return OPEN
+            # Two parts of one zone can overlap: it is still one zone.
+            if inside and (found == 0 or zones[found - 1] != zone):
+                zones[found] = zone
+                found += 1
+            row += 1 + (packed >> 1)
+    if found == 0:
+        zone = _first_in_leaf(leaves, words, leaf, px, py)
+        if zone == OPEN:
+            return OPEN
+        zones[0] = zone
+        found = int(zone != NOWHERE)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def locate_all(lon, lat, frame, columns, cells, leaves, words, most):
+    """Return point positions and zones, one pair per zone of a point, and the positions of open points."""
+    points = np.empty(len(lon) + most, np.int64)
+    rows = np.empty(len(lon) + most, np.int32)
+    unsettled = np.empty(len(lon), np.int64)
+    total = 0
+    still_open = 0
+    zones = np.empty(most, np.int32)
+    for k in range(len(lon)):
+        px, py = lon[k], lat[k]
+        if not (px >= frame[0] and px <= frame[2] and py >= frame[1] and py <= frame[3]):
+            continue
+        code = code_at(px, py, frame, columns, cells)
+        if code == NOWHERE:
+            continue
+        found = 1
+        zones[0] = code
+        if code < NOWHERE:
+            found = _all_in_leaf(leaves, words, (-2 - code) >> 1, px, py, zones)
+        if found == OPEN:
+            unsettled[still_open] = k
+            still_open += 1
+            continue
+        if total + found > len(points):
+            size = 2 * len(points) + found
+            points = longer(points, size)
+            rows = longer(rows, size)
+        points[total : total + found] = k
+        rows[total : total + found] = zones[:found]
+        total += found
+    return points[:total], rows[:total], unsettled[:still_open]
+
+
+@numba.njit(cache=True, nogil=True)
+def longer(array, size):
+    """Return a copy of an array with room for more."""
+    copy = np.empty(size, array.dtype)
+    copy[: len(array)] = array
+    return copy

@@ -1,0 +1,244 @@
+"""The compiled loops that divide crowded leaves and write the leaves down (their layout: `geo.assignment.lookup`)."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from geo.assignment.building import EAST, base_parity, flip_column, trace
+from geo.assignment.lookup import longer
+from geo.assignment.predicates import UNSURE
+
+CROWDED = 6
+"""A leaf with more edges than this is divided; an edge between two zones counts twice."""
+
+_MOST_SHIFT = 4  # at most 16 by 16 cells in one step
+_MOST_COVERS = 4  # zones that hold the leaf whole are copied to every cell of it
+_STUCK = 3  # steps without fewer edges in a cell before giving up: many edges meet in one point
+
+
+@numba.njit(cache=True, nogil=True)
+def refine(vx, vy, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_south, entry_of_leaf, entries):
+    """Divide leaves with many edges into finer grids, again and again.
+
+    ``entries`` is zone, inside, first edge, number of edges of each entry, and the edges. Returns whether all was decided,
+    then cells, leaves (cell, west, south, shift, first entry, number of entries, -1 when divided) and entries, grown.
+    """
+    entry_zone, entry_inside, entry_first, entry_size, edges = entries
+    leaves, entry_count, edge_count = len(leaf_cell), len(entry_zone), len(edges)
+    leaf_shift, leaf_stuck = np.zeros(leaves, np.int8), np.zeros(leaves, np.int8)
+    leaf_first = entry_of_leaf[:-1].copy()
+    leaf_size = (entry_of_leaf[1:] - entry_of_leaf[:-1]).astype(np.int32)
+    cell_count = len(cells)
+    near = np.empty(6 << _MOST_SHIFT, np.int64)
+    leaf = -1
+    while leaf + 1 < leaves:
+        leaf += 1
+        first, size = leaf_first[leaf], leaf_size[leaf]
+        crowd = 0
+        covers = 0
+        for entry in range(first, first + size):
+            crowd += entry_size[entry]
+            covers += int(entry_size[entry] == 0)
+        shift = 1
+        while shift < _MOST_SHIFT and (2 << shift) < crowd:
+            shift += 1
+        shift = min(shift, most_shift - leaf_shift[leaf])
+        if crowd <= CROWDED or shift <= 0 or covers > _MOST_COVERS or leaf_stuck[leaf] >= _STUCK:
+            continue
+        side = 1 << shift
+        parts = side * side
+        scale = 1.0 / (1 << leaf_shift[leaf])
+        west, south, width, height = leaf_west[leaf], leaf_south[leaf], box[2] * scale, box[3] * scale
+        east = west + width * EAST
+        fine = (west, south, width / side, height / side)
+        # Which parts each edge comes near, sorted by part; edges of one entry stay together.
+        counts = np.zeros(parts + 1, np.int64)
+        for entry in range(first, first + size):
+            for e in edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]:
+                for part in near[: trace(vx[e], vy[e], vx[e + 1], vy[e + 1], fine, side, side, near)]:
+                    counts[part + 1] += 1
+        for part in range(parts):
+            counts[part + 1] += counts[part]
+        if edge_count + counts[parts] > len(edges):
+            edges = longer(edges, 2 * edge_count + counts[parts])
+        owner = np.empty(counts[parts], np.int64)
+        inside = np.zeros((size, parts), np.uint8)
+        free = counts[:parts].copy()
+        flips = np.empty((side, side + 1), np.uint8)
+        for entry in range(first, first + size):
+            own = edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]
+            if len(own) == 0:
+                inside[entry - first] = 1
+                continue
+            flips[:] = 0
+            start = base_parity(vx, vy, own, west + centre * width, south + centre * height, east)
+            if start == UNSURE:
+                leaves = -1
+                break
+            start ^= entry_inside[entry]
+            for line in range(side):
+                y = south + (line + centre) * fine[3]
+                now = base_parity(vx, vy, own, west + centre * fine[2], y, east)
+                if now == UNSURE:
+                    leaves = -1
+                    break
+                flips[line, 0] = now ^ start
+            for e in own:
+                ax, ay, bx, by = vx[e], vy[e], vx[e + 1], vy[e + 1]
+                for part in near[: trace(ax, ay, bx, by, fine, side, side, near)]:
+                    edges[edge_count + free[part]] = e
+                    owner[free[part]] = entry
+                    free[part] += 1
+                for line in range(side):
+                    y = south + (line + centre) * fine[3]
+                    if (ay > y) == (by > y):
+                        continue
+                    column = flip_column(ax, ay, bx, by, y, west, fine[2], centre, side)
+                    if column < 0:
+                        leaves = -1
+                        break
+                    if column > 0:
+                        flips[line, column] ^= 1
+            for line in range(side):
+                now = 0
+                for column in range(side):
+                    now ^= flips[line, column]
+                    inside[entry - first, line * side + column] = now
+        if leaves < 0:
+            break
+        # The parts become cells, some of them leaves in their turn.
+        if cell_count + 1 + parts > len(cells):
+            cells = longer(cells, 2 * cell_count + 1 + parts)
+        cells[leaf_cell[leaf]] = -3 - 2 * cell_count
+        cells[cell_count] = shift
+        if leaves + parts > len(leaf_cell):
+            room = 2 * leaves + parts
+            leaf_cell, leaf_west, leaf_south = longer(leaf_cell, room), longer(leaf_west, room), longer(leaf_south, room)
+            leaf_shift, leaf_stuck = longer(leaf_shift, room), longer(leaf_stuck, room)
+            leaf_first, leaf_size = longer(leaf_first, room), longer(leaf_size, room)
+        if entry_count + parts * size > len(entry_zone):
+            room = 2 * entry_count + parts * size
+            entry_zone, entry_inside = longer(entry_zone, room), longer(entry_inside, room)
+            entry_first, entry_size = longer(entry_first, room), longer(entry_size, room)
+        for part in range(parts):
+            begin, end = counts[part], counts[part + 1]
+            at = cell_count + 1 + part
+            holder, same = -1, True
+            for k in range(size):
+                if inside[k, part]:
+                    zone = entry_zone[first + k]
+                    same = same and (holder == -1 or holder == zone)  # noqa: PLR1714 - compiled
+                    holder = zone
+            if begin == end and same:
+                cells[at] = holder
+                continue
+            cells[at] = -2 - 2 * leaves
+            leaf_cell[leaves] = at
+            leaf_west[leaves] = west + (part % side) * fine[2]
+            leaf_south[leaves] = south + (part // side) * fine[3]
+            leaf_shift[leaves] = leaf_shift[leaf] + shift
+            leaf_stuck[leaves] = leaf_stuck[leaf] + 1 if 4 * (end - begin) > 3 * crowd else 0
+            leaf_first[leaves] = entry_count
+            k = begin
+            for entry in range(first, first + size):
+                here = k
+                while k < end and owner[k] == entry:
+                    k += 1
+                if k == here and not inside[entry - first, part]:
+                    continue
+                entry_zone[entry_count] = entry_zone[entry]
+                entry_inside[entry_count] = inside[entry - first, part]
+                entry_first[entry_count] = edge_count + here
+                entry_size[entry_count] = k - here
+                entry_count += 1
+            leaf_size[leaves] = entry_count - leaf_first[leaves]
+            leaves += 1
+        cell_count += 1 + parts
+        edge_count += counts[parts]
+        leaf_size[leaf] = -1
+    decided = leaves >= 0
+    leaves = max(leaves, 0)
+    return (
+        decided,
+        cells[:cell_count],
+        (leaf_cell[:leaves], leaf_west[:leaves], leaf_south[:leaves], leaf_shift, leaf_first, leaf_size),
+        (entry_zone, entry_inside, entry_first, entry_size, edges),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _shared(vx, vy, edges, one, other, size):
+    """Return whether two runs of edges are the same segments, whatever their direction and order."""
+    for i in range(one, one + size):
+        ax, ay, bx, by = vx[edges[i]], vy[edges[i]], vx[edges[i] + 1], vy[edges[i] + 1]
+        if ax == bx and ay == by:
+            return False
+        times = 0
+        for j in range(other, other + size):
+            cx, cy, dx, dy = vx[edges[j]], vy[edges[j]], vx[edges[j] + 1], vy[edges[j] + 1]
+            same = ax == cx and ay == cy and bx == dx and by == dy
+            times += int(same or (ax == dx and ay == dy and bx == cx and by == cy))
+        if times != 1:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def write(vx, vy, box, centre, cells, leaves, entries):
+    """Write leaves down and their places into ``cells``. Returns whether all was decided, the leaves, the most entries."""
+    leaf_cell, leaf_west, leaf_south, leaf_shift, leaf_first, leaf_size = leaves
+    entry_zone, entry_inside, entry_first, entry_size, edges = entries
+    paired = np.zeros(len(leaf_cell), np.bool_)
+    rows = np.zeros(len(leaf_cell) + 1, np.int64)
+    most = 1
+    for leaf in range(len(leaf_cell)):
+        first, size = leaf_first[leaf], leaf_size[leaf]
+        length = 0
+        if size == 1:
+            paired[leaf] = True
+        elif size == 2 and 0 < entry_size[first] == entry_size[first + 1]:
+            # Sharing all edges, being inside flips for both at once: if it differs once it differs always.
+            paired[leaf] = entry_inside[first] != entry_inside[first + 1] and _shared(
+                vx, vy, edges, entry_first[first], entry_first[first + 1], entry_size[first]
+            )
+        if size > 0:
+            length = 1
+            for entry in range(first, first + size):
+                length += entry_size[entry] + int(not paired[leaf])
+            if paired[leaf]:
+                length = 1 + entry_size[first]
+        rows[leaf + 1] = rows[leaf] + length
+        most = max(most, size)
+    out = np.zeros((rows[len(leaf_cell)], 4), np.float64)
+    words = out.view(np.int32)
+    for leaf in range(len(leaf_cell)):
+        first, size, row = leaf_first[leaf], leaf_size[leaf], rows[leaf]
+        if size <= 0:
+            continue
+        cells[leaf_cell[leaf]] = -2 - 2 * row
+        scale = 1.0 / (1 << leaf_shift[leaf])
+        width, height = box[2] * scale, box[3] * scale
+        east = leaf_west[leaf] + width * EAST
+        px, py = leaf_west[leaf] + centre * width, leaf_south[leaf] + centre * height
+        out[row, 2] = east
+        for entry in range(first, first + (1 if paired[leaf] else size)):
+            own = edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]
+            parity = base_parity(vx, vy, own, px, py, east)
+            if parity == UNSURE:
+                return False, out, most
+            packed = 2 * len(own) + (parity ^ entry_inside[entry])
+            if paired[leaf]:
+                words[row, 1] = entry_zone[entry]
+                words[row, 2] = entry_zone[entry + 1] if size > 1 else -1
+                words[row, 3] = packed
+            else:
+                if entry == first:
+                    words[row, 0] = size
+                row += 1
+                words[row, 0] = entry_zone[entry]
+                words[row, 1] = packed
+            for e in own:
+                row += 1
+                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = vx[e], vy[e], vx[e + 1], vy[e + 1]
+    return True, out, most
