@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import shapely
 
 from geo.coverage.borders import Edges, Rings, unmatched
+from geo.coverage.cuts import cut_subjects, cut_zones
 from geo.coverage.faces import faces
 from geo.coverage.findings import Finding, Tolerances, as_frame, with_near_misses
 from geo.coverage.gaps import Contacts, gaps, inlets
+from geo.coverage.nesting import Parents
 from geo.coverage.overlaps import outside, overlaps
-from geo.coverage.shapes import invalid, repeated_codes, stray
+from geo.coverage.shapes import invalid, repeated_codes, stray, without_consequences
 from geo.coverage.zones import Zones, area_of, same_reference
 from geo.errors import ZonesError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import geopandas as gpd
 
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
+    from geo.coverage.plane import Geometries
+
+_SHARED = ("overlap", "contained", "duplicate")
 
 
 def find_faults(  # noqa: PLR0913  everything that may be known of a place
@@ -30,6 +33,9 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     parents: gpd.GeoDataFrame | None = None,
     exceptions: Any = None,  # noqa: ANN401
     subjects: gpd.GeoDataFrame | None = None,
+    estates: gpd.GeoDataFrame | None = None,
+    buildings: gpd.GeoDataFrame | None = None,
+    barriers: gpd.GeoDataFrame | None = None,
     noun: str = "网格",
     tolerance_m: float = 0.002,
     near_miss_m: float = 0.02,
@@ -40,16 +46,39 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     limits = Tolerances(tolerance_m, near_miss_m, sliver_width_m, inlet_width_m)
     taken = Zones.of(zones)
     allowed = _exceptions(exceptions, taken)
-    limit = _boundary(boundary, parents, taken)
+    above = None if parents is None else Parents(parents, taken)
+    limit = _territory(boundary, None if above is None else above.shapes, taken)
+    rings = Rings.of(taken.shapes)
+    areal = _of_faces(taken, rings, limit, allowed, limits)
     found = invalid(taken) + repeated_codes(taken) + stray(taken)
-    found += with_near_misses(_of_faces(taken, limit, allowed, limits), limits)
+    found += with_near_misses(without_consequences(areal, taken, limits.tolerance_m), limits)
+    if above is not None:
+        overlapping = [row for finding in areal if finding.kind in _SHARED for row in finding.rows]
+        found += above.crossings(rings, overlapping, limits)
+    for kind, frame in _cuttable(subjects, estates, buildings):
+        found += cut_subjects(taken, frame, kind, limits)
+    if barriers is not None:
+        found += cut_zones(taken, barriers, limits)
     return as_frame(found, taken, _locations(subjects, taken), noun)
 
 
+def _cuttable(
+    subjects: gpd.GeoDataFrame | None, estates: gpd.GeoDataFrame | None, buildings: gpd.GeoDataFrame | None
+) -> list[tuple[str, gpd.GeoDataFrame]]:
+    """Return the frames of things that zones should not cut: those given, else those among the subjects."""
+    found = []
+    for kind, frame in (("estate", estates), ("building", buildings)):
+        if frame is not None:
+            found.append((f"cut_{kind}", frame))
+        elif subjects is not None and "kind" in subjects.columns:
+            found.append((f"cut_{kind}", subjects[subjects["kind"] == kind]))
+    return found
+
+
 def _of_faces(
-    zones: Zones, boundary: Geometries | None, exceptions: Geometries, limits: Tolerances
+    zones: Zones, rings: Rings, boundary: Geometries | None, exceptions: Geometries, limits: Tolerances
 ) -> list[Finding]:
-    raw = unmatched(Rings.of(zones.shapes, boundary))
+    raw = unmatched(rings if boundary is None else rings.less(boundary))
     edges = Edges(zones.plane.flat(raw.start), zones.plane.flat(raw.end), raw.owner)
     cut = faces(edges, limits.tolerance_m)
     contacts = Contacts(edges, limits.tolerance_m)
@@ -68,10 +97,10 @@ def _of_faces(
     ]
 
 
-def _boundary(boundary: Any, parents: gpd.GeoDataFrame | None, zones: Zones) -> Geometries | None:  # noqa: ANN401
+def _territory(boundary: Any, parents: Geometries | None, zones: Zones) -> Geometries | None:  # noqa: ANN401
     """Return the territory: the boundary, or else what the parents cover together."""
-    given, what = (boundary, "辖区边界") if boundary is not None else (parents, "上级图层")
-    areas = area_of(given, zones.frame.crs, what)
+    what = "辖区边界" if boundary is not None else "上级图层"
+    areas = parents if boundary is None else area_of(boundary, zones.frame.crs, what)
     if areas is None:
         return None
     if not shapely.area(areas).sum() > 0:
@@ -96,4 +125,5 @@ def _locations(subjects: gpd.GeoDataFrame | None, zones: Zones) -> Geometries | 
     same_reference(subjects, zones.frame.crs, "管理对象")
     geometries = np.asarray(subjects.geometry.array, dtype=object)
     known = geometries[~(shapely.is_missing(geometries) | shapely.is_empty(geometries))]
-    return shapely.point_on_surface(known)
+    points: Geometries = shapely.point_on_surface(known)
+    return points

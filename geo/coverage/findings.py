@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geo.coverage.plane import Geometries
     from geo.coverage.zones import Zones
 
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
-Ints = NDArray[np.int64] if TYPE_CHECKING else Any
 
 SEVERITIES: dict[str, str] = {
     "invalid": "error",
@@ -40,7 +39,7 @@ SEVERITIES: dict[str, str] = {
     "cut_building": "warning",
     "cut_barrier": "warning",
 }
-"""Every kind of fault, in the order of a report, and how grave it is: an error breaks law 1, a warning is for a look."""
+"""Every kind of fault, in the order of a report: an error breaks law 1, a warning asks for a look."""
 
 KINDS: tuple[str, ...] = tuple(SEVERITIES)
 
@@ -72,7 +71,9 @@ class Tolerances:
     inlet_width_m
         Wider open-sided gaps are not inlets: uncovered land, or simply the shape of the territory.
     cut_m
-        A piece of an estate, a building or a zone narrower than this is not cut off.
+        A piece of an estate or a building narrower than this is not cut off.
+    barrier_m
+        A piece of a zone narrower than this is not cut off by a barrier, which is drawn along its middle line.
     """
 
     tolerance_m: float = 0.002
@@ -80,6 +81,7 @@ class Tolerances:
     sliver_width_m: float = 1.0
     inlet_width_m: float = 30.0
     cut_m: float = 1.0
+    barrier_m: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def as_frame(
 
 
 def _length(place: shapely.Geometry) -> float:
-    return float(place.length) if place.geom_type.endswith("LineString") else 0.0
+    return float(shapely.length(place)) if shapely.get_dimensions(place) == 1 else 0.0
 
 
 def _measured(places: Geometries, zones: Zones) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -177,7 +179,7 @@ def _valid(geometries: Geometries) -> Geometries:
     return geometries
 
 
-def _count(geometries: Geometries, subjects: Geometries | None) -> pd.Series[int]:
+def _count(geometries: Geometries, subjects: Geometries | None) -> pd.Series[Any]:
     """Return how many subjects lie in each place; missing when no subjects are known."""
     if subjects is None:
         return pd.Series([pd.NA] * len(geometries), dtype="Int64")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -12,13 +12,9 @@ from geo.coverage.findings import Finding
 from geo.coverage.plane import at_least_wide, parts_of, widths
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from geo.coverage.findings import Tolerances
+    from geo.coverage.plane import Geometries
 
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
-Floats = NDArray[np.float64] if TYPE_CHECKING else Any
-Ints = NDArray[np.int64] if TYPE_CHECKING else Any
 
 _MOUTH = 2.0
 """An open-sided gap is an inlet when its open side is at most this many times as long as it is wide inside."""

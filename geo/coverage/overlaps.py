@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -13,11 +13,9 @@ from geo.coverage.plane import at_least_wide, parts_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
+    from geo.coverage.plane import Geometries, Ints
     from geo.coverage.zones import Zones
 
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
 
 _SAME = 1e-9
 _MOSTLY = 0.9
@@ -49,8 +47,8 @@ def overlaps(zones: Zones, faces: Geometries, tolerance_m: float) -> list[Findin
                     piece = shapely.intersection(pieces[one], pieces[other])
                 shared.setdefault((int(rows[one]), int(rows[other])), []).append(piece)
     findings = []
-    for pair, pieces in shared.items():
-        union = shapely.union_all(pieces) if len(pieces) > 1 else pieces[0]
+    for pair, places in shared.items():
+        union = shapely.union_all(np.array(places, dtype=object))
         parts, _ = parts_of(np.array([union], dtype=object))
         parts = parts[at_least_wide(parts, tolerance_m)]
         if len(parts):
@@ -58,9 +56,7 @@ def overlaps(zones: Zones, faces: Geometries, tolerance_m: float) -> list[Findin
     return findings
 
 
-def _zones_in(
-    zones: Zones, faces: Geometries
-) -> Iterator[tuple[shapely.Geometry, NDArray[np.int64], Geometries]]:
+def _zones_in(zones: Zones, faces: Geometries) -> Iterator[tuple[shapely.Geometry, Ints, Geometries]]:
     """Yield each face with the rows of the zones that share area with it, and these shares."""
     at, rows = zones.over(faces)
     order = np.argsort(at, kind="stable")
@@ -101,8 +97,8 @@ def outside(zones: Zones, faces: Geometries, boundary: shapely.Geometry, toleran
         for row, piece in zip(rows, pieces, strict=True):
             found.setdefault(int(row), []).append(piece)
     findings = []
-    for row, pieces in found.items():
-        merged, _ = parts_of(np.array([shapely.union_all(pieces)], dtype=object))
+    for row, places in found.items():
+        merged, _ = parts_of(np.array([shapely.union_all(np.array(places, dtype=object))], dtype=object))
         wide = merged[at_least_wide(merged, tolerance_m)]
         findings += [Finding("outside_parent", part, (row,)) for part in wide]
     return findings

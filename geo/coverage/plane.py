@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from geo import crs as references
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pyproj import CRS
 
-Floats = NDArray[np.float64] if TYPE_CHECKING else Any
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Geometries = NDArray[np.object_]
+Ints = NDArray[np.signedinteger[Any]]
 
 _STEP = 1e-4
 """Length of the step (in units of the data: degrees, or ten thousand times more in metres) that measures scale."""
@@ -124,7 +127,8 @@ def at_least_wide(polygons: Geometries, width_m: float) -> NDArray[np.bool_]:
     unsure = ~wide & (area >= np.pi * width_m**2 / 4)
     if unsure.any():
         wide[unsure] = ~shapely.is_empty(shapely.buffer(polygons[unsure], -width_m / 2, quad_segs=1))
-    return wide
+    found: Bools = wide
+    return found
 
 
 def widths(polygons: Geometries) -> Floats:

@@ -47,7 +47,7 @@ def _listed_en(codes: Sequence[str]) -> str:
     return f"{'zones' if len(codes) > 1 else 'zone'} {shown}{more}" if codes else "no zone"
 
 
-def sentence(  # noqa: C901, PLR0911, PLR0913  one branch per kind: a table of sentences
+def sentence(  # noqa: C901, PLR0911, PLR0912  a table of sentences: one branch per kind
     kind: str,
     noun: str,
     codes: Sequence[str],

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from shapely import MultiPoint
 
 from geo.coverage.findings import Finding
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from geo.coverage.zones import Zones
 
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
 
 _REASONS = {
     "Self-intersection": "边界自相交",
@@ -36,19 +34,19 @@ _REASONS = {
 _PLACE = re.compile(r"\[(\S+) (\S+)\]")
 
 
-def crossings(zones: Zones, row: int) -> shapely.Geometry:
+def crossings(zones: Zones, row: int) -> MultiPoint:
     """Return where the border of an invalid zone crosses itself, as points on the plane (empty when unknown)."""
     given = zones.given[row]
     if given is None or given.is_empty or not np.isfinite(shapely.get_coordinates(given)).all():
-        return shapely.MultiPoint()
+        return MultiPoint()
     before = {tuple(point) for point in shapely.get_coordinates(given)}
     new = [point for point in shapely.get_coordinates(zones.shapes[row]) if tuple(point) not in before]
     if not new:
         place = _PLACE.search(shapely.is_valid_reason(given))
         new = [np.array([float(place[1]), float(place[2])])] if place else []
     if not new:
-        return shapely.MultiPoint()
-    return shapely.union_all(shapely.points(zones.plane.flat(np.array(new))))
+        return MultiPoint()
+    return MultiPoint(zones.plane.flat(np.array(new)))
 
 
 def invalid(zones: Zones) -> list[Finding]:
@@ -57,12 +55,12 @@ def invalid(zones: Zones) -> list[Finding]:
     for row in np.flatnonzero(zones.broken):
         given = zones.given[row]
         if given is None or given.is_empty:
-            reason, place = "Empty", shapely.MultiPoint()
+            reason, place = "Empty", MultiPoint()
             names = ("没有图形", "it is empty")
         else:
             reason = shapely.is_valid_reason(given).split("[")[0]
             names = (_REASONS.get(reason, reason), reason.lower())
-            place = crossings(zones, row)
+            place = crossings(zones, int(row))
         findings.append(Finding("invalid", place, (int(row),), names))
     return findings
 
@@ -87,4 +85,16 @@ def repeated_codes(zones: Zones) -> list[Finding]:
         Finding("duplicate", shapely.union_all(zones.laid(np.array(same))), (same[0],), (str(len(same)),))
         for same in rows.values()
         if len(same) > 1
+    ]
+
+
+def without_consequences(findings: list[Finding], zones: Zones, tolerance_m: float) -> list[Finding]:
+    """Drop the gaps and overlaps that begin where the border of a zone crosses itself: its crossing explains them."""
+    points = {int(row): crossings(zones, int(row)) for row in np.flatnonzero(zones.broken)}
+    return [
+        finding
+        for finding in findings
+        if not any(
+            row in points and shapely.dwithin(points[row], finding.place, tolerance_m) for row in finding.rows
+        )
     ]

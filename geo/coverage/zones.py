@@ -15,12 +15,10 @@ from geo.coverage.plane import Plane, parts_of
 from geo.errors import MixedReferenceError, ZonesError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pyproj import CRS
 
-Geometries = NDArray[np.object_] if TYPE_CHECKING else Any
-Ints = NDArray[np.int64] if TYPE_CHECKING else Any
-Bools = NDArray[np.bool_] if TYPE_CHECKING else Any
+    from geo.coverage.plane import Bools, Geometries, Ints
+
 
 _HALF_TURN = 180.0
 _LISTED = 5
@@ -103,7 +101,7 @@ class Zones:
 
 def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
     """Return the codes of zones as text; raise ``ZonesError`` when there are none or some are empty."""
-    if not isinstance(frame, gpd.GeoDataFrame) or frame._geometry_column_name not in frame.columns:  # noqa: SLF001  geopandas has no public question for it
+    if not isinstance(frame, gpd.GeoDataFrame) or frame._geometry_column_name not in frame.columns:  # noqa: SLF001  no public name for it
         raise ZonesError(
             "网格图层没有图形列。", "the zones have no geometry column", remedy="请提供 GeoDataFrame。"
         )

@@ -1,0 +1,112 @@
+"""Estates and buildings divided among zones, and zones divided by roads, railways and rivers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from geo.coverage.findings import Finding
+from geo.coverage.plane import at_least_wide, parts_of
+from geo.coverage.zones import area_of, same_reference, texts
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from geo.coverage.findings import Tolerances
+    from geo.coverage.zones import Zones
+
+BARRIERS: dict[str, tuple[str, str]] = {
+    "motorway": ("高速公路", "an expressway"),
+    "motorway_link": ("高速公路匝道", "an expressway ramp"),
+    "expressway": ("快速路", "an expressway"),
+    "trunk": ("快速路", "a trunk road"),
+    "rail": ("铁路", "a railway"),
+    "railway": ("铁路", "a railway"),
+    "light_rail": ("轻轨", "a light railway"),
+    "river": ("河流", "a river"),
+    "canal": ("运河", "a canal"),
+}
+"""Kinds of lines (OpenStreetMap's values) that should not cut a zone, with their names."""
+
+_OTHER = ("隔断线", "a barrier")
+_POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+
+def cut_subjects(zones: Zones, frame: gpd.GeoDataFrame, kind: str, limits: Tolerances) -> list[Finding]:
+    """Return the estates or buildings that lie in several zones.
+
+    Parameters
+    ----------
+    zones
+        The zones.
+    frame
+        Polygons, with a ``name`` or ``code``; other geometries are passed over, having no area to cut.
+    kind
+        ``cut_estate`` or ``cut_building``.
+    limits
+        A share of less than ``cut_m`` width is a border drawn along a wall, not a cut.
+    """
+    same_reference(frame, zones.frame.crs, "小区或楼栋图层")
+    polygonal = np.isin(shapely.get_type_id(np.asarray(frame.geometry.array, dtype=object)), _POLYGONAL)
+    frame = frame[polygonal]
+    shapes = area_of(frame, zones.frame.crs, "小区或楼栋图层")
+    if shapes is None or len(shapes) == 0:
+        return []
+    names = [name or code for name, code in zip(texts(frame, "name"), texts(frame, "code"), strict=True)]
+    at, row = zones.tree.query(shapes, predicate="intersects")
+    several = np.bincount(at, minlength=len(shapes))[at] > 1
+    at, row = at[several], row[several]
+    shares = shapely.intersection(zones.plane.down(shapes[at]), zones.laid(row))
+    parts, owner = parts_of(shares)
+    real = np.zeros(len(shares), dtype=bool)
+    real[owner[at_least_wide(parts, limits.cut_m)]] = True
+    findings = []
+    for subject in np.unique(at[real]):
+        here = np.flatnonzero(real & (at == subject))
+        if len(here) > 1:
+            here = here[np.argsort(-shapely.area(shares[here]), kind="stable")]
+            pieces, _ = parts_of(shares[here[1:]])
+            rows = tuple(int(number) for number in row[here])
+            findings.append(Finding(kind, shapely.MultiPolygon(list(pieces)), rows, (names[subject],)))
+    return findings
+
+
+def cut_zones(zones: Zones, frame: gpd.GeoDataFrame, limits: Tolerances) -> list[Finding]:
+    """Return the zones that barriers divide into pieces.
+
+    Parameters
+    ----------
+    zones
+        The zones.
+    frame
+        Lines; with a column ``kind`` only the kinds in ``BARRIERS`` count.
+    limits
+        A piece of less than ``barrier_m`` width is no piece: the line then follows the zone's border.
+    """
+    same_reference(frame, zones.frame.crs, "隔断线图层")
+    kinds = np.array(texts(frame, "kind"), dtype=object)
+    lines = shapely.force_2d(np.asarray(frame.geometry.array, dtype=object))
+    counted = ~(shapely.is_missing(lines) | shapely.is_empty(lines))
+    if "kind" in frame.columns:
+        counted &= np.isin(kinds, list(BARRIERS))
+    lines, kinds = lines[counted], kinds[counted]
+    at, row = zones.tree.query(lines, predicate="intersects")
+    findings = []
+    for number in np.unique(row):
+        shape = zones.laid(np.array([number]))[0]
+        near = at[row == number]
+        for kind in sorted(set(kinds[near])):
+            along = zones.plane.down(lines[near[kinds[near] == kind]])
+            inside = shapely.intersection(shapely.union_all(along), shape)
+            network = shapely.union_all([shapely.boundary(shape), inside])
+            pieces, _ = parts_of(np.array([shapely.polygonize([network])], dtype=object))
+            pieces = pieces[shapely.contains_properly(shape, shapely.point_on_surface(pieces))]
+            wide = at_least_wide(pieces, limits.barrier_m)
+            if wide.sum() > max(1, shapely.get_num_geometries(shape)):
+                interior = shapely.difference(
+                    inside, shapely.buffer(shapely.boundary(shape), limits.tolerance_m)
+                )
+                findings.append(Finding("cut_barrier", interior, (int(number),), BARRIERS.get(kind, _OTHER)))
+    return findings
