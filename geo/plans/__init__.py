@@ -1,0 +1,23 @@
+"""Plans: drafts of zones that planners redraw, edit by edit, with inverses, figures, warnings and a move ledger.
+
+A `Draft` holds the zones of a version while they are redrawn. An operation (`geo.plans.operations`) reads the draft and
+returns a `Change`; applying the change returns its inverse, so undo is linear and exact. Every operation keeps law 1
+(coverage) or raises `RefusedError` with the place and the reason. A `Census` says who lives where, and how a change
+moves them.
+"""
+
+from geo.plans.census import Census, ZoneFigures
+from geo.plans.draft import EXCEPTION, Change, Draft, PlanZone
+from geo.plans.rules import Profile, Warned, warnings_of
+
+__all__ = [
+    "EXCEPTION",
+    "Census",
+    "Change",
+    "Draft",
+    "PlanZone",
+    "Profile",
+    "Warned",
+    "ZoneFigures",
+    "warnings_of",
+]

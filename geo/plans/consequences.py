@@ -1,0 +1,394 @@
+"""What follows from an edit: the patch is redivided and checked, the levels below and beside follow.
+
+Levels below: children of changed zones change parent, or are cut and their pieces join the child of the new parent
+with which they share the longest border. Levels beside (functional zones of communities) stay unions of their
+members. Levels above are not crossed; they only receive the new vertices that come to lie on their borders.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geo.crs import INTERNAL_CRS, to_metric
+from geo.errors import RefusedError
+from geo.plans.draft import Area, Change, Draft, PlanZone
+from geo.plans.redivision import GRID_DEG, Owner, check_patch, insert_vertices, redivide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from shapely import LineString
+    from shapely.geometry.base import BaseGeometry
+
+    from geo.plans.draft import Key
+
+
+def redivide_patch(
+    draft: Draft,
+    level: str,
+    operation: str,
+    where: Sequence[Area],
+    cuts: Sequence[shapely.Geometry],
+    owner: Owner,
+    *,
+    fresh: Mapping[str, PlanZone] | None = None,
+    grows: bool = False,
+) -> Change:
+    """Redivide what touches ``where`` along ``cuts`` (see `geo.plans.redivision.redivide`) and make the change."""
+    touched = {zone.code: zone for area in where for zone in draft.touching(level, area, distance=GRID_DEG)}
+    rim = {
+        zone.code: zone for inner in list(touched.values()) for zone in draft.touching(level, inner.geometry)
+    }
+    patch = {code: zone.geometry for code, zone in {**rim, **touched}.items()}
+    after = redivide(patch, cuts, owner)
+    delete = tuple((level, code) for code in patch if code not in after)
+    changed = {code: geometry for code, geometry in after.items() if geometry is not patch.get(code)}
+    return change_of(draft, level, operation, changed, fresh=fresh, delete=delete, grows=grows)
+
+
+def give_areas(
+    draft: Draft,
+    level: str,
+    operation: str,
+    areas: Mapping[str, Area],
+    *,
+    fresh: Mapping[str, PlanZone] | None = None,
+) -> Change:
+    """Give areas to zones by code; only ground of zones among ``areas`` changes hands."""
+    codes = np.array(list(areas), dtype=object)
+    shapes = np.array(list(areas.values()), dtype=object)
+
+    def owner(faces: NDArray[np.object_], now: NDArray[np.object_]) -> NDArray[np.object_]:
+        ours = np.isin(now.astype(str), codes.astype(str)) & is_taken(now)
+        points = shapely.point_on_surface(faces)
+        best = np.argmin(shapely.distance(points[:, None], shapes[None, :]), axis=1)
+        return np.where(ours, codes[best], now)
+
+    return redivide_patch(draft, level, operation, list(shapes), list(shapes), owner, fresh=fresh)
+
+
+def change_of(
+    draft: Draft,
+    level: str,
+    operation: str,
+    after: Mapping[str, Area],
+    *,
+    fresh: Mapping[str, PlanZone] | None = None,
+    delete: tuple[Key, ...] = (),
+    grows: bool = False,
+) -> Change:
+    """Make the change of these geometries, check laws 1 and parents, and let the levels below follow."""
+    known = fresh or {}
+    put = [
+        replace(known[code] if code in known else draft.zone(level, code), geometry=geometry)
+        for code, geometry in after.items()
+    ]
+    before = [draft.zone(level, code) for code in after if code not in known or (level, code) in draft]
+    before += [draft.zone(*key) for key in delete]
+    ours = {zone.code for zone in put} | {code for _, code in delete}
+    reach = shapely.union_all([zone.geometry for zone in (*before, *put)])
+    rim = [zone for zone in draft.touching(level, reach) if zone.code not in ours]
+    if not before and not put:
+        return Change(operation)
+    if grows:
+        refuse_overlaps(put, rim)
+    else:
+        check_patch(before, put, rim)
+    refuse_leaving_parent(draft, level, put)
+    vertices = new_vertices(before, put)
+    woven = weave(draft, level, vertices, reach)
+    below, gone = follow_below(draft, level, put, before)
+    beside = follow_beside(draft, level, put, before)
+    later = {zone.key for zone in (*below, *beside)}
+    return Change(
+        operation,
+        (*put, *(zone for zone in woven if zone.key not in later), *below, *beside),
+        (*delete, *gone),
+    )
+
+
+def follow_below(
+    draft: Draft, level: str, put: Sequence[PlanZone], before: Sequence[PlanZone]
+) -> tuple[tuple[PlanZone, ...], tuple[Key, ...]]:
+    """Let the children of changed zones follow: whole ones change parent, cut ones are divided.
+
+    A piece that comes to another parent joins the child there with which it shares the longest border.
+    """
+    changed_put: list[PlanZone] = []
+    gone: list[Key] = []
+    for child_level in [item for item in draft.levels.values() if item.parent == level and item.partition]:
+        children = {
+            child.code: child
+            for zone in before
+            for child in draft.children(level, zone.code)
+            if child.level == child_level.code
+        }
+        if not children:
+            continue
+        codes = np.array([zone.code for zone in put], dtype=object)
+        shapes = np.array([zone.geometry for zone in put], dtype=object)
+        parent_now = {code: child.parent for code, child in children.items()}
+
+        def owner(
+            faces: NDArray[np.object_],
+            now: NDArray[np.object_],
+            codes: NDArray[np.object_] = codes,
+            shapes: NDArray[np.object_] = shapes,
+            parent_now: Mapping[str, str | None] = parent_now,
+        ) -> NDArray[np.object_]:
+            points = shapely.point_on_surface(faces)
+            new_parent = codes[np.argmin(shapely.distance(points[:, None], shapes[None, :]), axis=1)]
+            areas = shapely.area(faces)
+            main: dict[str, str] = {}
+            for code in parent_now:
+                mine = now == code
+                weights: dict[str, float] = defaultdict(float)
+                for parent, area in zip(new_parent[mine], areas[mine], strict=True):
+                    weights[parent] += area
+                # A child stays with its parent as long as a piece of it does; else it goes where most of it went.
+                old = parent_now[code]
+                main[code] = old if old in weights else max(weights, key=lambda key: weights[key])
+            then = now.copy()
+            ours = np.array([code in parent_now for code in now])
+            stray = ours & np.array(
+                [code in main and main[code] != parent for code, parent in zip(now, new_parent, strict=True)]
+            )
+
+            for row in np.flatnonzero(stray):
+                same = ~stray & np.array([main.get(code) == new_parent[row] for code in now])
+                then[row] = longest_neighbour(faces[row], faces[same], now[same]) or now[row]
+            return then
+
+        around = {
+            zone.code: zone.geometry
+            for child in children.values()
+            for zone in draft.touching(child_level.code, child.geometry)
+        }
+        after = redivide(around, list(shapes), owner)
+        for code, geometry in after.items():
+            child = draft.zone(child_level.code, code)
+            inside = shapely.point_on_surface(geometry)
+            parent = child.parent
+            if code in children:
+                parent = codes[int(np.argmin(shapely.distance(inside, shapes)))]
+            if geometry is not around[code] or parent != child.parent:
+                changed_put.append(replace(child, geometry=geometry, parent=parent))
+        gone += [(child_level.code, code) for code in around if code not in after]
+        deeper = follow_below(
+            draft,
+            child_level.code,
+            [zone for zone in changed_put if zone.level == child_level.code],
+            [draft.zone(*zone.key) for zone in changed_put if zone.level == child_level.code],
+        )
+        changed_put += deeper[0]
+        gone += deeper[1]
+    return tuple(changed_put), tuple(gone)
+
+
+def follow_beside(
+    draft: Draft, level: str, put: Sequence[PlanZone], before: Sequence[PlanZone]
+) -> list[PlanZone]:
+    """Let zones that group this level's (functional zones of communities) follow: each is the union of its members."""
+    now = {zone.code: zone for zone in draft.at(level)}
+    then = {code: zone for code, zone in now.items() if code not in {zone.code for zone in before}}
+    then |= {zone.code: zone for zone in put}
+    follow = []
+    for other in draft.levels.values():
+        if other.code == level or not other.partition or other.code in levels_below(draft, level):
+            continue
+        if level in levels_below(draft, other.code):  # an ancestor: its border is not crossed
+            continue
+        reach = shapely.union_all([zone.geometry for zone in (*before, *put)])
+        for group in draft.touching(other.code, reach):
+            members = [
+                zone.geometry
+                for zone in then.values()
+                if shapely.intersects(
+                    group.geometry, shapely.point_on_surface(now.get(zone.code, zone).geometry)
+                )
+            ]
+            geometry = as_area(shapely.coverage_union_all(members)) if members else group.geometry
+            if not shapely.equals_identical(shapely.normalize(geometry), shapely.normalize(group.geometry)):
+                follow.append(replace(group, geometry=geometry))
+    return follow
+
+
+def weave(draft: Draft, level: str, vertices: NDArray[np.float64], reach: shapely.Geometry) -> list[PlanZone]:
+    """Put new vertices into zones of the levels above whose borders they lie on: all levels share them."""
+    if not len(vertices):
+        return []
+    below = levels_below(draft, level)
+    woven = []
+    for other in draft.levels.values():
+        if other.code == level or other.code in below or not other.partition:
+            continue
+        for zone in draft.touching(other.code, reach):
+            geometry = insert_vertices(zone.geometry, vertices)
+            if geometry is not zone.geometry:
+                woven.append(replace(zone, geometry=geometry))
+    return woven
+
+
+def levels_below(draft: Draft, level: str) -> set[str]:
+    """Return the codes of all levels below one."""
+    below: set[str] = set()
+    for item in draft.levels.values():
+        if item.parent == level:
+            below |= {item.code} | levels_below(draft, item.code)
+    return below
+
+
+def new_vertices(before: Iterable[PlanZone], after: Iterable[PlanZone]) -> NDArray[np.float64]:
+    """Return the vertices, (n, 2), that only the zones after have."""
+    old = {tuple(xy) for zone in before for xy in shapely.get_coordinates(zone.geometry).tolist()}
+    new = {tuple(xy) for zone in after for xy in shapely.get_coordinates(zone.geometry).tolist()}
+    return np.array(sorted(new - old), dtype=float).reshape(-1, 2)
+
+
+def refuse_leaving_parent(draft: Draft, level: str, put: Sequence[PlanZone]) -> None:
+    """Refuse zones that would leave their parent."""
+    parent_level = draft.levels[level].parent
+    if parent_level is None:
+        return
+    for zone in put:
+        if zone.parent is None or (parent_level, zone.parent) not in draft:
+            continue
+        parent = draft.zone(parent_level, zone.parent)
+        outside = shapely.difference(zone.geometry, parent.geometry)
+        if shapely.area(outside) > GRID_DEG * 2 * shapely.length(zone.geometry):
+            raise RefusedError(
+                f"{zone.name}({zone.code})会越出上级 {parent.name} 的边界。",
+                f"{zone.code} would leave its parent {parent.code}",
+                place=outside,
+                remedy=f"请先移动{draft.levels[parent_level].name}边界,网格会随之调整。",
+            )
+
+
+def refuse_overlaps(put: Sequence[PlanZone], rim: Sequence[PlanZone]) -> None:
+    """Refuse zones that overlap or mismatch their neighbours."""
+    together = np.array([zone.geometry for zone in (*put, *rim)], dtype=object)
+    if not shapely.coverage_is_valid(together):
+        raise RefusedError(
+            "所画范围与相邻网格重叠或错开。",
+            "the shape overlaps or mismatches its neighbours",
+            place=shapely.union_all(shapely.coverage_invalid_edges(together)),
+            remedy="请打开吸附,沿相邻网格的边界绘制。",
+        )
+
+
+def refuse_taken(draft: Draft, level: str, codes: Sequence[str]) -> None:
+    """Refuse codes that stand at the level already."""
+    taken = [code for code in codes if (level, code) in draft]
+    if taken or len(set(codes)) < len(codes):
+        raise RefusedError(
+            f"编码 {taken[0] if taken else codes[0]} 已被使用。",
+            "the code is taken",
+            remedy="请换用未使用过的编码。",
+        )
+
+
+def refuse_orphans(faces: NDArray[np.object_], now: NDArray[np.object_], then: NDArray[np.object_]) -> None:
+    """Refuse ground that had an owner and would have none."""
+    orphans = is_taken(now) & ~is_taken(then)
+    if orphans.any():
+        raise RefusedError(
+            "让出的部分没有相邻网格可以接收。",
+            "no neighbour could take what is lost",
+            place=shapely.union_all(faces[orphans]),
+            remedy="请指定接收的网格。",
+        )
+
+
+def does_not_cross(name: str, geometry: shapely.Geometry, line: LineString) -> RefusedError:
+    """Make the refusal of a line that does not divide an area, with the place and the missing metres."""
+    ends = [shapely.Point(xy) for xy in shapely.get_coordinates(line)[[0, -1]]]
+    inner = [end for end in ends if shapely.intersects(geometry, end)]
+    edge = shapely.boundary(geometry)
+    if not inner:
+        return RefusedError(
+            f"所画的线没有穿过 {name}。",
+            "the line does not cross the zone",
+            place=line,
+            remedy="请让线从边界到边界贯穿。",
+        )
+    far = max(inner, key=lambda end: float(shapely.distance(end, edge)))
+    gap = shapely.shortest_line(far, edge)
+    metres = length_m(gap)
+    return RefusedError(
+        f"切割线没有贯穿 {name}:终点距边界 {metres:.0f} 米。",
+        f"the line ends {metres:.0f} m before the border",
+        place=gap,
+        remedy="请延长到边界。",
+    )
+
+
+def sides_of(geometry: shapely.Geometry, line: LineString) -> NDArray[np.object_]:
+    """Return the pieces that a line divides a polygon into."""
+    noded = shapely.unary_union([shapely.boundary(geometry), line], grid_size=GRID_DEG)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
+    return faces[shapely.intersects(geometry, shapely.point_on_surface(faces))]
+
+
+def longest_neighbour(
+    piece: Area,
+    faces: NDArray[np.object_],
+    codes: NDArray[np.object_],
+    *,
+    exclude: frozenset[str] | set[str] = frozenset(),
+) -> str | None:
+    """Return the code of the faces that share the longest border with a piece, None where none does."""
+    borders: dict[str, float] = defaultdict(float)
+    for face, code in zip(faces, codes, strict=True):
+        if code is not None and code not in exclude:
+            length = float(shapely.length(shapely.intersection(piece, face)))
+            if length > 0:
+                borders[code] += length
+    # Ties go to the smaller code, so that the same edit always has the same outcome.
+    return min(borders, key=lambda code: (-borders[code], code)) if borders else None
+
+
+def faces_inside(faces: NDArray[np.object_], area: shapely.Geometry) -> NDArray[np.bool_]:
+    """Tell which faces lie in an area."""
+    shapely.prepare(area)
+    return np.asarray(shapely.intersects(area, shapely.point_on_surface(faces)))
+
+
+def is_taken(owners: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Tell which faces have an owner."""
+    return np.array([owner is not None for owner in owners], dtype=bool)
+
+
+def usable(shape: BaseGeometry) -> Area:
+    """Return a drawn shape on the 1e-8 degree grid, or refuse it."""
+    shape = shapely.set_precision(shapely.force_2d(shape), GRID_DEG)
+    if shapely.is_empty(shape) or shapely.get_dimensions(shape) != 2 or not shapely.is_valid(shape):  # noqa: PLR2004
+        raise RefusedError(
+            "所画的范围不是有效的面。",
+            "the shape is no valid polygon",
+            place=shape,
+            remedy="请画一个不自相交的闭合范围。",
+        )
+    return as_area(shape)
+
+
+def as_area(geometry: shapely.Geometry) -> Area:
+    """Return a Polygon where one part is enough, else a MultiPolygon."""
+    parts = shapely.get_parts(geometry)
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
+
+
+def quantised(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round lon/lat to 1e-8 degrees."""
+    return np.round(xy, 8)
+
+
+def length_m(geometry: shapely.Geometry) -> float:
+    """Measure a lon/lat geometry in metres."""
+    return float(to_metric(gpd.GeoSeries([geometry], crs=INTERNAL_CRS)).length.iloc[0])

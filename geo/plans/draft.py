@@ -1,0 +1,240 @@
+"""The zones of a plan, and changes that know their inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from shapely import MultiPolygon, Polygon
+
+from geo.errors import RefusedError, ZonesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import geopandas as gpd
+
+    from geo.records import Level
+
+Area = Polygon | MultiPolygon
+"""What a zone is."""
+
+Key = tuple[str, str]
+"""A zone's key: its level and its code."""
+
+EXCEPTION = "exception"
+"""The pseudo-level under which a draft keeps registered gap exceptions."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlanZone:
+    """One zone of a draft.
+
+    Parameters
+    ----------
+    level, code
+        The key: codes are unique within a level.
+    name, kind, parent, staff, attributes
+        As in `geo.records.Place.zones`.
+    geometry
+        Lon/lat EPSG:4490, quantised to 1e-8 degrees.
+    """
+
+    level: str
+    code: str
+    name: str
+    geometry: Area
+    kind: str = "general"
+    parent: str | None = None
+    staff: tuple[Mapping[str, Any], ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Level and code."""
+        return (self.level, self.code)
+
+    def same_as(self, other: PlanZone) -> bool:
+        """Whether every field is equal, each coordinate included."""
+        return (
+            (self.level, self.code, self.name, self.kind, self.parent)
+            == (other.level, other.code, other.name, other.kind, other.parent)
+            and self.staff == other.staff
+            and dict(self.attributes) == dict(other.attributes)
+            and bool(shapely.equals_identical(self.geometry, other.geometry))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One edit: zones put in place (new or instead of their namesakes) and zones deleted.
+
+    Parameters
+    ----------
+    operation
+        What the planner did, such as ``split``.
+    put
+        Zones as they are afterwards.
+    delete
+        Keys of zones that are gone afterwards.
+    lineage
+        Pairs (old key, new key) of zones that took over from others: splits and merges.
+    """
+
+    operation: str
+    put: tuple[PlanZone, ...] = ()
+    delete: tuple[Key, ...] = ()
+    lineage: tuple[tuple[Key, Key], ...] = ()
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """Every zone that the change touches."""
+        return frozenset(zone.key for zone in self.put) | frozenset(self.delete)
+
+
+class Draft:
+    """The zones of a plan at all levels.
+
+    Parameters
+    ----------
+    zones
+        All zones, any order.
+    levels
+        The levels of the territory, widest first.
+    boundary
+        The territory's polygon.
+    """
+
+    def __init__(self, zones: Iterable[PlanZone], levels: Sequence[Level], boundary: Area) -> None:
+        self._zones: dict[Key, PlanZone] = {}
+        for zone in zones:
+            if zone.key in self._zones:
+                raise ZonesError(
+                    f"层级 {zone.level} 中编码 {zone.code} 重复。",
+                    f"duplicate code {zone.code} at level {zone.level}",
+                    remedy="请先在台账中改正重复编码。",
+                )
+            self._zones[zone.key] = zone
+        self.levels = {level.code: level for level in levels}
+        self.boundary = boundary
+        self._trees: dict[str, tuple[list[PlanZone], shapely.STRtree]] = {}
+
+    @classmethod
+    def from_frame(cls, zones: gpd.GeoDataFrame, levels: Sequence[Level], boundary: Area) -> Draft:
+        """Make a draft of a frame of zones as in `geo.records.Place.zones`."""
+        rows = zip(
+            zones["level"],
+            zones["code"],
+            zones["name"],
+            zones.geometry,
+            zones["kind"],
+            zones["parent"],
+            zones["staff"],
+            zones["attributes"],
+            strict=True,
+        )
+        return cls(
+            (
+                PlanZone(
+                    level,
+                    code,
+                    name,
+                    geometry,
+                    kind,
+                    parent if isinstance(parent, str) else None,
+                    tuple(staff or ()),
+                    dict(attributes or {}),
+                )
+                for level, code, name, geometry, kind, parent, staff, attributes in rows
+            ),
+            levels,
+            boundary,
+        )
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a zone with this key stands in the draft."""
+        return key in self._zones
+
+    def __len__(self) -> int:
+        """Return the number of zones, exceptions included."""
+        return len(self._zones)
+
+    def zone(self, level: str, code: str) -> PlanZone:
+        """Return one zone.
+
+        Raises
+        ------
+        RefusedError
+            When there is none.
+        """
+        try:
+            return self._zones[(level, code)]
+        except KeyError:
+            name = self.levels[level].name if level in self.levels else level
+            raise RefusedError(
+                f"没有编码为 {code} 的{name}。",
+                f"no zone {code} at level {level}",
+                remedy="它可能已被合并或删除,请刷新后再试。",
+            ) from None
+
+    def at(self, level: str) -> list[PlanZone]:
+        """Return the zones of a level."""
+        return self._indexed(level)[0]
+
+    def touching(self, level: str, geometry: shapely.Geometry, distance: float = 0.0) -> list[PlanZone]:
+        """Return the zones of a level that touch a geometry, or come within ``distance`` (in degrees) of it."""
+        zones, tree = self._indexed(level)
+        rows = (
+            tree.query(geometry, predicate="dwithin", distance=distance)
+            if distance
+            else tree.query(geometry, predicate="intersects")
+        )
+        return [zones[row] for row in np.sort(rows)]
+
+    def children(self, level: str, code: str) -> list[PlanZone]:
+        """Return the zones, of every level below, whose parent is this zone."""
+        return [
+            zone
+            for child in self.levels.values()
+            if child.parent == level
+            for zone in self.at(child.code)
+            if zone.parent == code
+        ]
+
+    def apply(self, change: Change) -> Change:
+        """Apply a change in place and return its inverse.
+
+        Returns
+        -------
+        Change
+            Applying it restores every zone, each coordinate included (law 3).
+        """
+        restored = [self.zone(*key) for key in change.delete]
+        added: list[Key] = []
+        for zone in change.put:
+            old = self._zones.get(zone.key)
+            if old is None:
+                added.append(zone.key)
+            elif zone.key not in change.delete:
+                restored.append(old)
+        # Nothing is touched before every key is known to be right.
+        for key in change.delete:
+            del self._zones[key]
+        for zone in change.put:
+            self._zones[zone.key] = zone
+        for level in {level for level, _ in change.keys}:
+            self._trees.pop(level, None)
+        return Change(
+            operation=f"undo {change.operation}",
+            put=tuple(restored),
+            delete=tuple(added),
+            lineage=tuple((new, old) for old, new in change.lineage),
+        )
+
+    def _indexed(self, level: str) -> tuple[list[PlanZone], shapely.STRtree]:
+        if level not in self._trees:
+            zones = [zone for zone in self._zones.values() if zone.level == level]
+            self._trees[level] = (zones, shapely.STRtree([zone.geometry for zone in zones]))
+        return self._trees[level]

@@ -1,0 +1,179 @@
+"""Redividing a patch of a coverage along new lines, so that the result is a coverage by construction.
+
+The borders of all zones of the patch and the new lines are noded together, once, on the 1e-8 degree grid; the faces
+between them are given to zones; each zone is the union of its faces. Since neighbours are made of the same noded
+lines, they share every vertex, also those that the new lines brought in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from geo.plans.draft import Area, PlanZone
+
+
+GRID_DEG = 1e-8
+"""Coordinates lie on this grid (law 1)."""
+
+NEAR_DEG = 2e-8
+"""A vertex nearer than this to an edge belongs on it: rounding moves a vertex by at most 0.71e-8 degrees."""
+
+
+Owner = Callable[[NDArray[np.object_], NDArray[np.object_]], NDArray[np.object_]]
+"""Says who shall have each face, given the faces and who has each now (see `redivide`)."""
+
+
+def redivide(
+    patch: Mapping[str, Area],
+    cuts: Sequence[shapely.Geometry],
+    owner: Owner,
+) -> dict[str, Area]:
+    """Cut a patch of zones along lines and give the pieces to zones.
+
+    Parameters
+    ----------
+    patch
+        Zones by code: those to be cut, and every neighbour whose border may receive a new vertex.
+    cuts
+        New lines (lines, or polygons whose rings are meant), lon/lat.
+    owner
+        Called once with the faces (n,) and, for each, the code of the zone that it lies in now or None (n,);
+        returns the code of the zone that it shall lie in, or None for nobody (n,).
+
+    Returns
+    -------
+    dict
+        Geometry by code, for every code that owns at least one face. Zones that came through unchanged are the
+        objects given.
+    """
+    codes = list(patch)
+    geometries = np.array([patch[code] for code in codes], dtype=object)
+    lines = [*shapely.boundary(geometries), *(_as_lines(cut) for cut in cuts)]
+    noded = shapely.unary_union(np.array(lines, dtype=object), grid_size=GRID_DEG)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
+    inside = shapely.point_on_surface(faces)
+    now = np.full(len(faces), None, dtype=object)
+    face_rows, zone_rows = shapely.STRtree(geometries).query(inside, predicate="intersects")
+    now[face_rows] = np.array(codes, dtype=object)[zone_rows]
+    then = owner(faces, now)
+    result: dict[str, Area] = {}
+    for code in dict.fromkeys(code for code in then if code is not None):
+        merged = _union_of_faces(faces[then == code])
+        old = patch.get(code)
+        result[code] = old if old is not None and _same_rings(merged, old) else merged
+    return result
+
+
+def insert_vertices(geometry: Area, points: NDArray[np.float64]) -> Area:
+    """Put points that lie on a polygon's edges (within `NEAR_DEG`) into its rings, in order along each edge.
+
+    Parameters
+    ----------
+    geometry
+        A polygon or multipolygon.
+    points
+        Lon/lat, shape (n, 2).
+    """
+    if not len(points):
+        return geometry
+    existing = {tuple(xy) for xy in shapely.get_coordinates(geometry)}
+    fresh = np.array([xy for xy in points if tuple(xy) not in existing], dtype=float).reshape(-1, 2)
+    if not len(fresh):
+        return geometry
+    fresh = fresh[shapely.dwithin(shapely.boundary(geometry), shapely.points(fresh), NEAR_DEG)]
+    if not len(fresh):
+        return geometry
+
+    def ring_with(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+        pieces = []
+        for start, end in pairwise(ring):
+            pieces.append(start[None, :])
+            span = end - start
+            length = float(np.hypot(*span))
+            along = (fresh - start) @ span / length
+            across = np.abs((fresh - start) @ np.array([-span[1], span[0]])) / length
+            on = (across < NEAR_DEG) & (along > 0) & (along < length)
+            pieces.append(fresh[on][np.argsort(along[on])])
+        pieces.append(ring[-1:])
+        return np.concatenate(pieces)
+
+    polygons = [
+        shapely.Polygon(
+            ring_with(shapely.get_coordinates(part.exterior)),
+            [ring_with(shapely.get_coordinates(hole)) for hole in part.interiors],
+        )
+        for part in shapely.get_parts(geometry)
+    ]
+    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+
+
+def check_patch(before: Sequence[PlanZone], after: Sequence[PlanZone], rim: Sequence[PlanZone]) -> None:
+    """Refuse a redivision that breaks law 1.
+
+    Parameters
+    ----------
+    before, after
+        The zones of one level that a change takes away and puts in place.
+    rim
+        Zones of that level that touch them and stay as they are.
+
+    Raises
+    ------
+    RefusedError
+        When a zone is no valid polygon, zones overlap or do not share their vertices, or ground is lost or gained.
+    """
+    for zone in after:
+        if shapely.is_empty(zone.geometry) or not shapely.is_valid(zone.geometry):
+            raise RefusedError(
+                f"{zone.name}({zone.code})的边界自相交:{shapely.is_valid_reason(zone.geometry)}。",
+                f"{zone.code} would be no valid polygon",
+                place=shapely.centroid(zone.geometry),
+                remedy="请避免边界线自相交后重试。",
+            )
+    together = np.array([zone.geometry for zone in (*after, *rim)], dtype=object)
+    if not shapely.coverage_is_valid(together):
+        edges = shapely.coverage_invalid_edges(together)
+        bad = int(np.argmin(shapely.is_empty(edges)))
+        zone = (*after, *rim)[bad]
+        raise RefusedError(
+            f"修改后 {zone.name}({zone.code})会与相邻网格重叠或错开。",
+            f"{zone.code} would overlap or mismatch its neighbours",
+            place=edges[bad],
+            remedy="请将边界改到相邻网格的公共边上,或一并选择相邻网格。",
+        )
+    old = shapely.union_all([zone.geometry for zone in before])
+    new = shapely.union_all([zone.geometry for zone in after])
+    off = shapely.symmetric_difference(old, new)
+    if shapely.area(off) > GRID_DEG * 2 * max(shapely.length(old), shapely.length(new)):
+        raise RefusedError(
+            "修改会留下缺口或超出原有范围。",
+            "ground would be lost or gained",
+            place=off,
+            remedy="外边界不在此处修改:请改用“划入缺口”,或先修改上级边界。",
+        )
+
+
+def _as_lines(geometry: shapely.Geometry) -> shapely.Geometry:
+    is_area = shapely.get_dimensions(geometry) == 2  # noqa: PLR2004  areas have two dimensions
+    return shapely.boundary(geometry) if is_area else geometry
+
+
+def _union_of_faces(faces: NDArray[np.object_]) -> Area:
+    merged = faces[0] if len(faces) == 1 else shapely.coverage_union_all(faces)
+    parts = shapely.get_parts(merged)
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
+
+
+def _same_rings(left: Area, right: Area) -> bool:
+    return bool(shapely.equals_identical(shapely.normalize(left), shapely.normalize(right)))
