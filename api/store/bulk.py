@@ -29,9 +29,6 @@ TRAILER = b"\xff\xff"
 GEOMETRY = "bytea"
 """A geometry travels as EWKB, which is what bytea sends too."""
 
-READ_ROWS = 250_000
-"""Rows that one message carries when reading: some 12 MB."""
-
 Field = tuple[str, str]
 """Name and numpy type (``i2``, ``i4``, ``i8``, ``f8``) of a fixed-width column."""
 
@@ -120,9 +117,9 @@ def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray
     for name, kind in fields:
         layout += [(f"_{name}", ">i4"), (name, f">{kind}")]
     dtype = np.dtype(layout)
-    with raw_connection(session).cursor() as cursor:
-        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode()) as copy:
-            content = b"".join(copy)
+    statement = f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode()
+    with raw_connection(session).cursor() as cursor, cursor.copy(statement) as copy:
+        content = b"".join(copy)
     body = memoryview(content)[len(HEADER) : -len(TRAILER)]
     rows = np.frombuffer(body, dtype=dtype)
     result = np.empty(len(rows), dtype=[(name, kind) for name, kind in fields])
@@ -131,13 +128,13 @@ def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray
     return result
 
 
-def to_ewkb(geometries: NDArray[Any]) -> list[bytes | None]:
+def to_ewkb(geometries: Any) -> list[bytes | None]:  # noqa: ANN401  an array or list of geometries
     """Return geometries as EWKB with the store's SRID; None stays None."""
-    encoded = shapely.to_wkb(shapely.set_srid(geometries, SRID), include_srid=True)
+    encoded = shapely.to_wkb(shapely.set_srid(np.asarray(geometries, dtype=object), SRID), include_srid=True)
     return [None if item is None else bytes(item) for item in encoded]
 
 
-def to_multi(geometries: NDArray[Any]) -> NDArray[Any]:
+def to_multi(geometries: Any) -> NDArray[Any]:  # noqa: ANN401  an array or list of geometries
     """Return polygons and multipolygons as multipolygons; missing and empty ones as None.
 
     Raises

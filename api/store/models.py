@@ -23,7 +23,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    text,
+)
+from sqlalchemy import (
+    text as expression,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -98,7 +100,7 @@ class Territory(Base):
     synthetic: Mapped[bool]
     source: Mapped[str]
     data_date: Mapped[str]
-    notes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    notes: Mapped[list[str]] = mapped_column(server_default=expression("'{}'"))
     created_at: Mapped[datetime] = _now()
     __table_args__ = (
         CheckConstraint(CODE_FORMAT, name="code_format"),
@@ -115,7 +117,7 @@ class Layer(Base):
     territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
     code: Mapped[str]
     name: Mapped[str]
-    position: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    position: Mapped[int] = mapped_column(SmallInteger, server_default=expression("0"))
     __table_args__ = (
         UniqueConstraint("territory_id", "code"),
         CheckConstraint(CODE_FORMAT, name="code_format"),
@@ -166,7 +168,7 @@ class Version(Base):
             "ix_version_current",
             "territory_id",
             unique=True,
-            postgresql_where=text("status = 'published' AND valid_to IS NULL"),
+            postgresql_where=expression("status = 'published' AND valid_to IS NULL"),
         ),
     )
 
@@ -182,8 +184,8 @@ class Zone(Base):
     code: Mapped[str]
     name: Mapped[str]
     kind: Mapped[str] = mapped_column(server_default="general")
-    staff: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
-    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    staff: Mapped[list[dict[str, Any]]] = mapped_column(server_default=expression("'[]'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=expression("'{}'"))
     area_m2: Mapped[float]
     perimeter_m: Mapped[float]
     geom: Mapped[WKBElement] = _geometry("MULTIPOLYGON")
@@ -208,7 +210,7 @@ class Plan(Base):
     name: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
     status: Mapped[str] = mapped_column(server_default="open")
-    revision: Mapped[int] = mapped_column(server_default=text("0"))
+    revision: Mapped[int] = mapped_column(server_default=expression("0"))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     created_at: Mapped[datetime] = _now()
     __table_args__ = (_one_of("status", "open", "archived", "published"),)
@@ -226,7 +228,7 @@ class Change(Base):
     delete: Mapped[list[dict[str, Any]]]
     inverse: Mapped[dict[str, Any]]
     reason: Mapped[str] = mapped_column(server_default="")
-    undone: Mapped[bool] = mapped_column(server_default=text("false"))
+    undone: Mapped[bool] = mapped_column(server_default=expression("false"))
     made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     made_at: Mapped[datetime] = _now()
     __table_args__ = (UniqueConstraint("plan_id", "revision"),)
@@ -245,7 +247,7 @@ class Subject(Base):
     people: Mapped[int | None] = mapped_column(comment="NULL is unknown (未知), never zero")
     location: Mapped[WKBElement | None] = _geometry("POINT", nullable=True)
     footprint: Mapped[WKBElement | None] = _geometry("MULTIPOLYGON", nullable=True)
-    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=expression("'{}'"))
     __table_args__ = (
         UniqueConstraint("territory_id", "code"),
         _one_of("kind", "household", "business", "institution", "building", "estate", "facility"),
@@ -269,7 +271,7 @@ class Address(Base):
         comment="the form that lookups compare: geo.addresses.parse(text).key"
     )
     location: Mapped[WKBElement] = _geometry("POINT")
-    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=expression("'{}'"))
     __table_args__ = (
         _on_globe("location"),
         Index("ix_address_key", "territory_id", "normalised"),
@@ -295,7 +297,7 @@ class Station(Base):
     kind: Mapped[str]
     address: Mapped[str | None]
     location: Mapped[WKBElement] = _geometry("POINT")
-    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=expression("'{}'"))
     __table_args__ = (
         UniqueConstraint("territory_id", "code"),
         CheckConstraint(CODE_FORMAT, name="code_format"),
@@ -442,9 +444,9 @@ class Account(Base):
     display_name: Mapped[str]
     role: Mapped[str]
     password_hash: Mapped[str | None] = mapped_column(comment="argon2id; NULL: only by one-time link")
-    failed_tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    failed_tries: Mapped[int] = mapped_column(SmallInteger, server_default=expression("0"))
     locked_until: Mapped[datetime | None]
-    active: Mapped[bool] = mapped_column(server_default=text("true"))
+    active: Mapped[bool] = mapped_column(server_default=expression("true"))
     created_at: Mapped[datetime] = _now()
     __table_args__ = (_one_of("role", "viewer", "planner", "publisher", "admin"),)
 
@@ -457,7 +459,7 @@ class Grant(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
     territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
     zone_code: Mapped[str | None] = mapped_column(comment="root of the subtree; NULL: the whole territory")
-    personal_data: Mapped[bool] = mapped_column(server_default=text("false"))
+    personal_data: Mapped[bool] = mapped_column(server_default=expression("false"))
 
 
 class SignInSession(Base):
@@ -503,7 +505,7 @@ class AuditEvent(Base):
     account: Mapped[str] = mapped_column(comment="name of the account, or 'command line'")
     action: Mapped[str]
     object: Mapped[str]
-    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=expression("'{}'"))
     client: Mapped[str | None] = mapped_column(comment="network address of the caller")
     __table_args__ = (Index("ix_audit_event_at", "at"),)
 
@@ -516,7 +518,7 @@ class Job(Base):
     kind: Mapped[str]
     arguments: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(server_default="waiting")
-    percent: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    percent: Mapped[int] = mapped_column(SmallInteger, server_default=expression("0"))
     message: Mapped[str] = mapped_column(server_default="")
     result: Mapped[dict[str, Any] | None]
     account: Mapped[str]

@@ -1,0 +1,332 @@
+"""Checking: the faults of every level of a version, stored with their numbers; registered exceptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+from sqlalchemy import func, select, text
+
+from api.store import audit, bulk, models
+from api.store.errors import StoreError
+from api.store.networks import read_streets
+from api.store.progress import Progress, silent
+from api.store.territories import boundary_of, find_territory, levels_of
+from api.store.versions import VersionInfo, get_version
+from api.store.zonesets import column, read_zones
+from geo.coverage import find_faults
+from geo.crs import INTERNAL_CRS, to_internal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shapely import MultiPolygon, Polygon
+    from sqlalchemy.orm import Session
+
+BARRIER_KINDS = ("motorway", "trunk", "rail", "railway", "river")
+"""Streets (OpenStreetMap's words) that a grid should not be cut by: expressways, railways, rivers."""
+
+CUTTABLE = ("estate", "building")
+"""Subjects whose footprint a grid should not cut."""
+
+FAULT_TYPES = {
+    "version_id": "int8",
+    "level_id": "int8",
+    "number": "int8",
+    "kind": "text",
+    "severity": "text",
+    "codes": "text[]",
+    "area_m2": "float8",
+    "width_m": "float8",
+    "subjects": "int8",
+    "message": "text",
+    "message_en": "text",
+    "geom": bulk.GEOMETRY,
+}
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Parameters
+    ----------
+    version
+        Code of the version.
+    errors, warnings
+        How many faults of each severity.
+    by_kind
+        How many of each kind.
+    by_level
+        How many at each level.
+    """
+
+    version: str
+    errors: int
+    warnings: int
+    by_kind: dict[str, int]
+    by_level: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Return how many faults there are."""
+        return self.errors + self.warnings
+
+
+@dataclass(frozen=True)
+class GapExceptionInfo:
+    """A registered exception: ``area`` is its polygon, in EPSG:4490."""
+
+    id: int
+    name: str
+    reason: str
+    registered_at: datetime
+    area: MultiPolygon
+
+
+def check(
+    session: Session,
+    version: str,
+    progress: Progress = silent,
+    *,
+    actor: audit.Actor | None = None,
+) -> CheckReport:
+    """Find the faults of every level of a version and store them in place of those found before.
+
+    Each level is held against the territory and against the level above; registered exceptions are honoured; estates
+    and buildings with a footprint, expressways, railways and rivers must not be cut.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds the result.
+    version
+        Code of the version.
+    progress
+        Told how far it is.
+    actor
+        Who asks, for the audit trail.
+
+    Raises
+    ------
+    NotFoundError
+        No such version.
+    ZonesError
+        From the kernel: zones that cannot be worked on.
+    """
+    info = get_version(session, version)
+    session.execute(text("SELECT 1 FROM version WHERE id = :id FOR UPDATE"), {"id": info.id})
+    boundary = gpd.GeoSeries([boundary_of(session, info.territory_id)], crs=INTERNAL_CRS)
+    exceptions = _exception_areas(session, info.territory_id)
+    located, footprints = _subjects_for_check(session, info)
+    barriers = read_streets(session, info.territory_id, BARRIER_KINDS)
+    levels = levels_of(session, info.territory_id)
+    zones = {level.code: read_zones(session, info, level.code) for level in levels}
+    found: list[pd.DataFrame] = []
+    by_level: dict[str, int] = {}
+    for position, level in enumerate(levels):
+        progress(0.1 + 0.8 * position / len(levels), f"检查{level.level.name}")
+        if not len(zones[level.code]):
+            continue
+        parents = zones.get(level.level.parent or "")
+        faults = find_faults(
+            zones[level.code],
+            boundary,
+            parents=parents if parents is not None and len(parents) else None,
+            exceptions=exceptions,
+            subjects=located,
+            estates=footprints[footprints["kind"] == "estate"],
+            buildings=footprints[footprints["kind"] == "building"],
+            barriers=barriers if len(barriers) else None,
+            noun=level.level.name,
+        )
+        by_level[level.code] = len(faults)
+        found.append(faults.to_crs(INTERNAL_CRS).assign(level_id=level.id))
+    whole = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["severity", "kind"])
+    progress(0.95, "保存检查结果")
+    session.execute(text("DELETE FROM fault WHERE version_id = :id"), {"id": info.id})
+    if len(whole):
+        _copy_faults(session, info, gpd.GeoDataFrame(whole, geometry="geometry", crs=INTERNAL_CRS))
+    session.execute(text("UPDATE version SET checked_at = clock_timestamp() WHERE id = :id"), {"id": info.id})
+    severities = whole["severity"].value_counts()
+    report = CheckReport(
+        info.code,
+        int(severities.get("error", 0)),
+        int(severities.get("warning", 0)),
+        {str(kind): int(count) for kind, count in whole["kind"].value_counts().items()},
+        by_level,
+    )
+    audit.record(session, actor or audit.Actor(), "version.check", info.code, errors=report.errors)
+    progress(1.0, f"检查完成: {report.errors} 处错误, {report.warnings} 处提示")
+    return report
+
+
+def _copy_faults(session: Session, version: VersionInfo, faults: gpd.GeoDataFrame) -> None:
+    rows = zip(
+        [version.id] * len(faults),
+        faults["level_id"].astype(int),
+        range(1, len(faults) + 1),
+        faults["kind"],
+        faults["severity"],
+        [list(map(str, codes)) for codes in faults["codes"]],
+        faults["area_m2"].astype(float),
+        faults["width_m"].astype(float),
+        [None if value is None else int(value) for value in column(faults, "subjects")],
+        faults["message"],
+        faults["message_en"],
+        bulk.to_ewkb(faults.geometry.to_numpy()),
+        strict=True,
+    )
+    bulk.copy_rows(session, "fault", FAULT_TYPES, rows)
+
+
+def _exception_areas(session: Session, territory_id: int) -> gpd.GeoSeries | None:
+    areas = [each.area for each in _read_exceptions(session, territory_id)]
+    return gpd.GeoSeries(areas, crs=INTERNAL_CRS) if areas else None
+
+
+def _subjects_for_check(session: Session, version: VersionInfo) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return where the people and firms are, and the footprints that must not be cut."""
+    points = bulk.read_fixed(
+        session,
+        f"""SELECT ST_X(location), ST_Y(location) FROM subject
+            WHERE territory_id = {version.territory_id} AND location IS NOT NULL
+                AND kind NOT IN ('estate', 'building')""",  # noqa: S608  a number
+        (("lon", "f8"), ("lat", "f8")),
+    )
+    located = gpd.GeoDataFrame(geometry=shapely.points(points["lon"], points["lat"]), crs=INTERNAL_CRS)
+    rows = session.execute(
+        text(
+            """SELECT code, kind, name, ST_AsBinary(footprint) AS geometry FROM subject
+               WHERE territory_id = :territory AND footprint IS NOT NULL AND kind = ANY(:kinds) ORDER BY id"""
+        ),
+        {"territory": version.territory_id, "kinds": list(CUTTABLE)},
+    )
+    names = list(rows.keys())
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
+    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
+    return located, gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+
+
+def list_faults(session: Session, version: str) -> gpd.GeoDataFrame:
+    """List the stored faults of a version by number.
+
+    Returns
+    -------
+    GeoDataFrame
+        Columns ``number, layer, level, kind, severity, codes, area_m2, width_m, subjects, message, message_en,
+        geometry``, EPSG:4490.
+    """
+    info = get_version(session, version)
+    rows = session.execute(
+        text(
+            """SELECT f.number, y.code AS layer, l.code AS level, f.kind, f.severity, f.codes, f.area_m2, f.width_m,
+                      f.subjects, f.message, f.message_en, ST_AsBinary(f.geom) AS geometry
+               FROM fault f JOIN level l ON l.id = f.level_id JOIN layer y ON y.id = l.layer_id
+               WHERE f.version_id = :version ORDER BY f.number"""
+        ),
+        {"version": info.id},
+    )
+    names = list(rows.keys())
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
+    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
+    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+
+
+def register_exception(
+    session: Session,
+    territory: str,
+    name: str,
+    reason: str,
+    area: Polygon | MultiPolygon,
+    *,
+    declared: str = "EPSG:4490",
+    account: str | None = None,
+    actor: audit.Actor | None = None,
+) -> GapExceptionInfo:
+    """Register a gap as legitimate: it is no fault of any version of the territory from the next check on.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds it.
+    territory
+        Code of the territory.
+    name
+        Of the place, such as a river's.
+    reason
+        Why no zone covers it.
+    area
+        Where.
+    declared
+        Reference of its coordinates.
+    account
+        Name of the account that registers it; None for the command line.
+    actor
+        Who acts, for the audit trail.
+
+    Raises
+    ------
+    StoreError
+        The area is not a valid polygon, or name or reason is empty.
+    """
+    found = find_territory(session, territory)
+    if not name.strip() or not reason.strip():
+        raise StoreError(
+            "豁免需要名称和原因。", "an exception needs a name and a reason", remedy="请填写后再登记。"
+        )
+    frame = to_internal(gpd.GeoDataFrame(geometry=[area]), declared=declared)
+    inside = frame.geometry.iloc[0]
+    if (
+        inside is None
+        or inside.is_empty
+        or not inside.is_valid
+        or inside.geom_type not in {"Polygon", "MultiPolygon"}
+    ):
+        why = "no geometry" if inside is None else shapely.is_valid_reason(inside)
+        raise StoreError("豁免的范围不是有效的面。", f"not a valid polygon: {why}", remedy="请重新绘制范围。")
+    row = models.GapException(
+        territory_id=found.id,
+        name=name.strip(),
+        reason=reason.strip(),
+        geom=f"SRID={models.SRID};{shapely.to_wkt(bulk.to_multi([inside])[0], rounding_precision=-1)}",
+        registered_by=session.scalar(select(models.Account.id).where(models.Account.name == account)),
+    )
+    session.add(row)
+    session.flush()
+    # What was checked before it does not count for publishing any more.
+    session.execute(
+        text("UPDATE version SET checked_at = NULL WHERE territory_id = :id AND status = 'draft'"),
+        {"id": found.id},
+    )
+    audit.record(
+        session, actor or audit.Actor(), "exception.register", territory, name=name.strip(), id=row.id
+    )
+    return next(each for each in _read_exceptions(session, found.id) if each.id == row.id)
+
+
+def list_exceptions(session: Session, territory: str) -> list[GapExceptionInfo]:
+    """List the exceptions of a territory in the order of their registration."""
+    return _read_exceptions(session, find_territory(session, territory).id)
+
+
+def _read_exceptions(session: Session, territory_id: int) -> list[GapExceptionInfo]:
+    rows = session.execute(
+        select(
+            models.GapException.id,
+            models.GapException.name,
+            models.GapException.reason,
+            models.GapException.registered_at,
+            func.ST_AsBinary(models.GapException.geom).label("area"),
+        )
+        .where(models.GapException.territory_id == territory_id)
+        .order_by(models.GapException.id)
+    )
+    found: list[GapExceptionInfo] = []
+    for row in rows:
+        area: Any = shapely.from_wkb(bytes(row.area))
+        found.append(GapExceptionInfo(row.id, row.name, row.reason, row.registered_at, area))
+    return found
