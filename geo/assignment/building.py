@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from geo.assignment.lookup import contribution, longer
+from geo.assignment.lookup import longer
 from geo.assignment.predicates import UNSURE, ray_crosses
 
 MARGIN = 2.0**-10
@@ -45,7 +45,7 @@ def trace(ax, ay, bx, by, box, columns, lines, out):
     count = 0
     for line in range(bottom, top + 1):
         near, far = first, last
-        if first != last and bottom != top:
+        if first != last and bottom != top and ay != by:  # a level edge near a cell's side is in both lines
             # The part of the edge between the line's lower and upper side, both moved out by the margin.
             t = (south + line * height - y_margin - ay) / (by - ay)
             u = (south + (line + 1) * height + y_margin - ay) / (by - ay)
@@ -62,7 +62,7 @@ def trace(ax, ay, bx, by, box, columns, lines, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def spread(vx, vy, unit, box, columns, lines):
+def spread(vertices, unit, box, columns, lines):
     """Give every edge to the cells of the top grid that it comes near.
 
     ``unit`` is the unit of the edge that starts at each vertex, -1 at the last vertex of a ring. Returns ``cells``
@@ -72,7 +72,7 @@ def spread(vx, vy, unit, box, columns, lines):
     near = np.empty(columns + 4 * lines + 16, np.int64)
     for k in range(len(unit)):
         if unit[k] >= 0:
-            for c in near[: trace(vx[k], vy[k], vx[k + 1], vy[k + 1], box, columns, lines, near)]:
+            for c in near[: trace(vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1], box, columns, lines, near)]:
                 cells[c] += 1
     leaves = 0
     for c in range(len(cells)):
@@ -91,7 +91,7 @@ def spread(vx, vy, unit, box, columns, lines):
     edges = np.empty(starts[leaves + 1], np.int32)
     for k in range(len(unit)):
         if unit[k] >= 0:
-            for c in near[: trace(vx[k], vy[k], vx[k + 1], vy[k + 1], box, columns, lines, near)]:
+            for c in near[: trace(vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1], box, columns, lines, near)]:
                 leaf = (-2 - cells[c]) >> 1
                 edges[starts[leaf + 1]] = k
                 starts[leaf + 1] += 1
@@ -112,7 +112,7 @@ def group(starts, edges, unit):
         entry_of_leaf[leaf + 1] = entry_of_leaf[leaf] + count
     total = entry_of_leaf[leaves]
     entry_unit, entry_size = np.empty(total, np.int32), np.zeros(total, np.int32)
-    entry_first = np.empty(total, np.int64)
+    entry_first = np.empty(total, np.int32)
     entry = -1
     for leaf in range(leaves):
         last = -1
@@ -152,7 +152,7 @@ def flip_column(ax, ay, bx, by, y, west, width, centre, columns):
 
 
 @numba.njit(cache=True, nogil=True)
-def fill(vx, vy, unit, unit_starts, unit_zone, box, centre, columns, lines, cells, entry_of_leaf, entry_unit):
+def fill(vertices, unit, unit_starts, unit_zone, box, centre, columns, lines, cells, entry_of_leaf, entry_unit):
     """Decide for each unit which cells it holds whole, and for the leaves of its border whether their centre is inside.
 
     A cell without edges gets the zone's row, or becomes a leaf if two zones hold it. Returns whether all was decided,
@@ -171,11 +171,11 @@ def fill(vx, vy, unit, unit_starts, unit_zone, box, centre, columns, lines, cell
         begin, end = unit_starts[u], unit_starts[u + 1]
         if begin == end:
             continue
-        x_low = x_high = vx[begin]
-        y_low = y_high = vy[begin]
+        x_low = x_high = vertices[begin, 0]
+        y_low = y_high = vertices[begin, 1]
         for k in range(begin, end):
-            x_low, x_high = min(x_low, vx[k]), max(x_high, vx[k])
-            y_low, y_high = min(y_low, vy[k]), max(y_high, vy[k])
+            x_low, x_high = min(x_low, vertices[k, 0]), max(x_high, vertices[k, 0])
+            y_low, y_high = min(y_low, vertices[k, 1]), max(y_high, vertices[k, 1])
         first = _clamped((x_low - x_margin - west) / width, columns - 1)
         last = _clamped((x_high + x_margin - west) / width, columns - 1)
         bottom = _clamped((y_low - y_margin - south) / height, lines - 1)
@@ -188,7 +188,7 @@ def fill(vx, vy, unit, unit_starts, unit_zone, box, centre, columns, lines, cell
         for k in range(begin, end):
             if unit[k] < 0:
                 continue
-            ax, ay, bx, by = vx[k], vy[k], vx[k + 1], vy[k + 1]
+            ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
             low = _clamped((min(ay, by) - y_margin - south) / height, lines - 1)
             high = _clamped((max(ay, by) + y_margin - south) / height, lines - 1)
             for line in range(low, high + 1):
@@ -253,7 +253,7 @@ def merge(entry_of_leaf, entry_zone, inside, entry_first, entry_size, new, more_
         starts[leaf + 1] += starts[leaf]
     total = starts[old + new]
     zones, insides = np.empty(total, np.int32), np.ones(total, np.uint8)
-    firsts, sizes = np.zeros(total, np.int64), np.zeros(total, np.int32)
+    firsts, sizes = np.zeros(total, np.int32), np.zeros(total, np.int32)
     held = np.zeros(old + new, np.int32)
     for leaf in range(old):
         for k in range(entry_of_leaf[leaf], entry_of_leaf[leaf + 1]):
@@ -272,12 +272,13 @@ def merge(entry_of_leaf, entry_zone, inside, entry_first, entry_size, new, more_
 
 
 @numba.njit(cache=True, nogil=True)
-def base_parity(vx, vy, edges, px, py, east):
-    """Return the parity of the contributions of some edges at p, or ``UNSURE``."""
+def base_parity(vertices, edges, px, py, east):
+    """Return the parity of what some edges contribute at p, in a cell that ends before ``east``, or ``UNSURE``."""
     parity = 0
     for k in edges:
-        flip = contribution(vx[k], vy[k], vx[k + 1], vy[k + 1], px, py, east)
-        if flip == UNSURE:
+        ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
+        crossing = ray_crosses(ax, ay, bx, by, px, py)
+        if crossing == UNSURE:
             return UNSURE
-        parity ^= flip
+        parity ^= crossing ^ int(ax > east and ay > py) ^ int(bx > east and by > py)
     return parity
