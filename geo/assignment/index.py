@@ -127,12 +127,13 @@ class ZoneIndex:
         columns: int,
         frame: Floats,
         cells: NDArray[np.int32],
-        leaves: Floats,
+        words: NDArray[np.int32],
+        vertices: Floats,
     ) -> None:
         """Take the arrays of an index, read-only, so that the compiled loops know one type of them."""
         self._zones, self._most, self._columns = zones, most, columns
-        self._frame, self._cells, self._leaves = (_sealed(array) for array in (frame, cells, leaves))
-        self._words = _sealed(self._leaves.view(np.int32).reshape(-1, 8))
+        self._frame, self._vertices = _sealed(frame), _sealed(vertices)
+        self._cells, self._words = _sealed(cells), _sealed(words)
 
     def __len__(self) -> int:
         """Return the number of rows of the zones."""
@@ -145,7 +146,7 @@ class ZoneIndex:
     @property
     def nbytes(self) -> int:
         """Size of the index in bytes."""
-        return int(self._frame.nbytes + self._cells.nbytes + self._leaves.nbytes)
+        return sum(array.nbytes for array in self._arrays().values())
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -188,14 +189,14 @@ class ZoneIndex:
         x, y = _points(lon, lat)
         rows = np.empty(len(x), dtype=np.int32)
 
-        def work(part: slice) -> tuple[int, int, int]:
-            counts: tuple[int, int, int] = lookup.locate(
-                x[part], y[part], self._frame, self._columns, self._cells, self._leaves, self._words, rows[part]
+        def work(part: slice) -> tuple[int, int, int, int]:
+            counts: tuple[int, int, int, int] = lookup.locate(
+                x[part], y[part], self._frame, self._columns, self._cells, self._words, self._vertices, rows[part]
             )
             return counts
 
-        counts = np.array(list(_in_threads(work, len(x))), dtype=np.int64).reshape(-1, 3).sum(axis=0)
-        assigned, bad, unsettled = counts.tolist()
+        counts = np.array(list(_in_threads(work, len(x))), dtype=np.int64).reshape(-1, 4).sum(axis=0)
+        assigned, bad, unsettled, _ = counts.tolist()
         if unsettled:
             for k in np.flatnonzero(rows == lookup.OPEN):
                 zones = self._settle(x[k], y[k])
@@ -229,7 +230,7 @@ class ZoneIndex:
 
         def work(part: slice) -> NDArray[np.int64]:
             points, zones, unsettled = lookup.locate_all(
-                x[part], y[part], self._frame, self._columns, self._cells, self._leaves, self._words, self._most
+                x[part], y[part], self._frame, self._columns, self._cells, self._words, self._vertices, self._most
             )
             pairs = np.array([points, zones], dtype=np.int64)
             if len(unsettled):
@@ -244,11 +245,15 @@ class ZoneIndex:
     def _settle(self, lon: float, lat: float) -> list[int]:
         """Return every zone of a point that the compiled loops left open."""
         code = int(lookup.code_at(lon, lat, self._frame, self._columns, self._cells))
-        return zones_in_leaf(self._leaves, self._words, (-2 - code) >> 1, lon, lat)
+        return zones_in_leaf(self._vertices, self._words, (-2 - code) >> 1, lon, lat)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that the index consists of."""
+        return {"frame": self._frame, "cells": self._cells, "words": self._words, "vertices": self._vertices}
 
     def to_bytes(self) -> NDArray[np.uint8]:
         """Return the whole index as one array of bytes: what `save` writes and a cluster broadcasts."""
-        arrays = {"frame": self._frame, "cells": self._cells, "leaves": self._leaves}
+        arrays = self._arrays()
         head: dict[str, Any] = {"zones": self._zones, "most": self._most, "columns": self._columns, "arrays": {}}
         at = 0
         for name, array in arrays.items():
@@ -341,8 +346,7 @@ class ZoneIndex:
 class _Edges:
     """The rings of all zones: an edge runs from each vertex to the next, unless ``unit`` is -1 there."""
 
-    x: Floats
-    y: Floats
+    vertices: Floats
     unit: NDArray[np.int32]
     unit_starts: NDArray[np.int64]
     unit_zone: NDArray[np.int32]
@@ -362,15 +366,16 @@ class _Edges:
             )
         parts, zone = shapely.get_parts(geometries, return_index=True)
         rings, part = shapely.get_rings(parts, return_index=True)
-        coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-        if len(coordinates) == 0:
+        vertices = shapely.get_coordinates(rings)
+        if len(vertices) == 0:
             raise ZonesError(
                 "没有任何网格：图层是空的，或所有几何都是空的。",
                 "no zones: the frame is empty or all geometries are",
                 remedy="请先加载至少一个网格。",
             )
-        unit = part[ring].astype(np.int32)
-        bad = ~(np.abs(coordinates) <= _MOST_COORDINATE).all(axis=1)
+        ring_sizes = shapely.get_num_coordinates(rings)
+        unit = np.repeat(part.astype(np.int32), ring_sizes)
+        bad = ~(np.abs(vertices) <= _MOST_COORDINATE).all(axis=1)
         if bad.any():
             wrong = np.unique(zone[unit[bad]])
             raise ZonesError(
@@ -379,41 +384,42 @@ class _Edges:
                 remedy="请修正这些网格的坐标。",
             )
         starts = np.searchsorted(unit, np.arange(len(parts) + 1)).astype(np.int64)
-        # Adding zero turns -0.0 into 0.0: one number, one representation.
-        x, y = np.ascontiguousarray(coordinates[:, 0]) + 0.0, np.ascontiguousarray(coordinates[:, 1]) + 0.0
-        unit[np.flatnonzero(np.diff(ring, append=-1))] = -1
-        return cls(x, y, unit, starts, zone.astype(np.int32))
+        unit[np.cumsum(ring_sizes) - 1] = -1
+        vertices += 0.0  # -0.0 becomes 0.0: one number, one representation
+        return cls(vertices, unit, starts, zone.astype(np.int32))
 
 
-def _build(edges: _Edges) -> tuple[int, int, Floats, NDArray[np.int32], Floats]:
-    """Return the most zones of a leaf, the columns of the top grid, frame, cells and leaves."""
-    bounds = edges.x.min(), edges.y.min(), edges.x.max(), edges.y.max()
+def _build(edges: _Edges) -> tuple[int, int, Floats, NDArray[np.int32], NDArray[np.int32], Floats]:
+    """Return the most zones of a leaf, the columns of the top grid, frame, cells, words and vertices."""
+    vertices, unit = edges.vertices, edges.unit
+    bounds = (*vertices.min(axis=0).tolist(), *vertices.max(axis=0).tolist())
     columns, lines, box, most_shift = _top_grid(edges, *bounds)
-    cells, places, starts, of_edges = building.spread(edges.x, edges.y, edges.unit, box, columns, lines)
-    entry_of_leaf, entry_unit, first, size = building.group(starts, of_edges, edges.unit)
     for centre in _CENTRES:
-        filled = cells.copy()
+        cells, places, starts, of_edges = building.spread(vertices, unit, box, columns, lines)
+        entry_of_leaf, entry_unit, first, size = building.group(starts, of_edges, unit)
         decided, inside, fresh, more_leaf, more_zone = building.fill(
-            edges.x, edges.y, edges.unit, edges.unit_starts, edges.unit_zone, box, centre,
-            columns, lines, filled, entry_of_leaf, entry_unit,
+            vertices, unit, edges.unit_starts, edges.unit_zone, box, centre, columns, lines, cells,
+            entry_of_leaf, entry_unit,
         )  # fmt: skip
         if not decided:
             continue
-        of_leaf, *entries = building.merge(
-            entry_of_leaf, edges.unit_zone[entry_unit], inside, first, size, len(fresh), more_leaf, more_zone
-        )
+        entry_zone = edges.unit_zone[entry_unit]
+        if len(more_leaf):
+            entry_of_leaf, entry_zone, inside, first, size = building.merge(
+                entry_of_leaf, entry_zone, inside, first, size, len(fresh), more_leaf, more_zone
+            )
         leaf_cell = np.concatenate([places, fresh])
         leaf_line, leaf_column = np.divmod(leaf_cell, columns)
-        decided, filled, leaves, grown = refining.refine(
-            edges.x, edges.y, box, centre, most_shift, filled, leaf_cell,
-            box[0] + leaf_column * box[2], box[1] + leaf_line * box[3], of_leaf, (*entries, of_edges),
+        decided, cells, leaves, entries = refining.refine(
+            vertices, box, centre, most_shift, cells, leaf_cell, box[0] + leaf_column * box[2],
+            box[1] + leaf_line * box[3], entry_of_leaf, (entry_zone, inside, first, size, of_edges),
         )  # fmt: skip
         if not decided:
             continue
-        decided, written, most = refining.write(edges.x, edges.y, box, centre, filled, leaves, grown)
+        decided, words, most = refining.write(vertices, box, centre, cells, leaves, entries)
         if decided:
             frame = np.array([*bounds, box[0], box[1], 1 / box[2], 1 / box[3]])
-            return most, columns, frame, filled, written
+            return most, columns, frame, cells, words, vertices
     raise ZonesError(
         "网格的坐标差异小到无法计算。",
         "coordinates of the zones differ by too little to be computed with",
@@ -428,10 +434,10 @@ def _top_grid(
     ulp = np.spacing(max(abs(west), abs(east))), np.spacing(max(abs(south), abs(north)))
     least = [max(_CELL_ULPS * float(u), 1e-90) for u in ulp]
     extent = [max(east - west, least[0]), max(north - south, least[1])]
-    wanted = min(_CELLS_PER_EDGE * len(edges.x), _MOST_CELLS)
+    wanted = min(_CELLS_PER_EDGE * len(edges.vertices), _MOST_CELLS)
     # Where zones overlap many times over, fewer cells: each remembers all the zones that hold it.
     filled = edges.unit_starts[:-1][np.diff(edges.unit_starts) > 0]
-    spans = [np.maximum.reduceat(v, filled) - np.minimum.reduceat(v, filled) for v in (edges.x, edges.y)]
+    spans = [np.maximum.reduceat(v, filled) - np.minimum.reduceat(v, filled) for v in edges.vertices.T]
     times = float(np.sum((spans[0] / extent[0]) * (spans[1] / extent[1])))
     wanted = max(64, min(wanted, int(_MOST_HELD / max(times, 1.0))))
     # Cells as square as the extent allows; a long narrow extent gets one line.

@@ -1,12 +1,13 @@
 """The compiled loops that answer points from the cells of an index.
 
 **Cells.** ``cells`` begins with the top grid, row by row from the south-west. A code is -1 (no zone), a row position of
-the zone that holds the whole cell, or ``-2 - 2 * k`` for the leaf at row k of ``leaves``, or ``-3 - 2 * k`` for a
+the zone that holds the whole cell, or ``-2 - 2 * k`` for the leaf at position k of ``words``, or ``-3 - 2 * k`` for a
 finer grid at position k of ``cells``: its width in cells as a power of two, then its cells.
 
-**Leaves.** 32-byte rows. A head (int32 entries, first zone, second zone, ``2 * edges + parity``; float64 ``east``),
-then edges (ax, ay, bx, by). A leaf with no entries has at most two zones that share all its edges: inside the first
-means outside the second. Else each entry is a row (int32 zone, ``2 * edges + parity``) and its edges, in order of zones.
+**Leaves.** Either two zones that share all edges of the leaf, so that inside the first means outside the second (-1 for
+no second): first zone, second zone, ``2 * edges + parity``, edges. Or minus the number of entries, and each entry, in
+order of zones: zone, ``2 * edges + parity``, edges. An edge is ``4 * vertex``, from that vertex to the next, plus 2 if its
+first end and 1 if its second end lies beyond the line ``x = east``.
 
 **Parity.** Whether p is inside flips at each edge that a path from the cell's own reference point to p crosses. The path
 goes level from p to the line ``x = east`` just beyond the cell, and then along it. So only edges that meet the cell can be
@@ -30,24 +31,18 @@ OPEN = -2
 _BLOCK = 512
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def contribution(ax, ay, bx, by, px, py, east):
-    """Return 1 if the edge flips inside and outside between p and the cell's reference, else 0; or ``UNSURE``."""
-    crossing = ray_crosses(ax, ay, bx, by, px, py)
-    if crossing == UNSURE:
-        return UNSURE
-    return crossing ^ int(ax > east and ay > py) ^ int(bx > east and by > py)
-
-
 @numba.njit(cache=True, nogil=True)
-def _parity(leaves, first, count, parity, px, py, east):
-    """Return whether p is inside the zone whose edges are rows ``first …`` of ``leaves``, or ``UNSURE``."""
-    for k in range(first, first + count):
-        flip = contribution(leaves[k, 0], leaves[k, 1], leaves[k, 2], leaves[k, 3], px, py, east)
-        if flip == UNSURE:
+def _parity(vertices, words, first, count, parity, px, py):
+    """Return whether p is inside the zone whose edges are ``words[first : first + count]``, or ``UNSURE``."""
+    for at in range(first, first + count):
+        edge = words[at]
+        k = edge >> 2
+        ay, by = vertices[k, 1], vertices[k + 1, 1]
+        crossing = ray_crosses(vertices[k, 0], ay, vertices[k + 1, 0], by, px, py)
+        if crossing == UNSURE:
             return UNSURE
-        parity ^= flip
-    return parity
+        parity ^= crossing ^ (edge >> 1 & int(ay > py)) ^ (edge & int(by > py))
+    return parity & 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -64,19 +59,22 @@ def _turns_first(px, py, qx, qy, rx, ry):
 
 
 @numba.njit(cache=True, nogil=True)
-def _touched(leaves, words, leaf, px, py):
+def _touched(vertices, words, leaf, px, py):
     """Return the zone for a point of the leaf that is in none by the half-open rule: one that it touches, or none.
 
     The first zone met when turning anticlockwise from due east; the first by row among those met together.
     """
-    entries = words[leaf, 0]
+    paired = words[leaf] >= 0
     best, best_x, best_y, aimed = NOWHERE, px, py, False
-    row = leaf if entries == 0 else leaf + 1
-    for _ in range(max(entries, 1)):
-        zone = words[leaf, 1] if entries == 0 else words[row, 0]
-        count = (words[leaf, 3] if entries == 0 else words[row, 1]) >> 1
-        for k in range(row + 1, row + 1 + count):
-            ax, ay, bx, by = leaves[k, 0], leaves[k, 1], leaves[k, 2], leaves[k, 3]
+    at = leaf if paired else leaf + 1
+    for _ in range(1 if paired else -words[leaf]):
+        zone = words[at]
+        at += 2 if paired else 1
+        count = words[at] >> 1
+        at += 1
+        for edge in words[at : at + count]:
+            k = edge >> 2
+            ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
             touch = touches(ax, ay, bx, by, px, py)
             if touch == UNSURE:
                 return OPEN
@@ -93,33 +91,30 @@ def _touched(leaves, words, leaf, px, py):
                     return OPEN
                 if sooner == 1:
                     best, best_x, best_y, aimed = zone, qx, qy, True
-        row += 1 + count
+        at += count
     return best
 
 
 @numba.njit(cache=True, nogil=True)
-def _first_in_leaf(leaves, words, leaf, px, py):
+def _first_in_leaf(vertices, words, leaf, px, py):
     """Return the first zone by row of a point in a leaf, ``NOWHERE`` or ``OPEN``."""
-    entries = words[leaf, 0]
-    east = leaves[leaf, 2]
-    if entries == 0:
-        packed = words[leaf, 3]
-        inside = _parity(leaves, leaf + 1, packed >> 1, packed & 1, px, py, east)
+    if words[leaf] >= 0:
+        packed = words[leaf + 2]
+        inside = _parity(vertices, words, leaf + 3, packed >> 1, packed, px, py)
         if inside == UNSURE:
             return OPEN
-        zone = words[leaf, 1] if inside else words[leaf, 2]
-        return zone if zone != NOWHERE else _touched(leaves, words, leaf, px, py)
-    row = leaf + 1
-    for _ in range(entries):
-        packed = words[row, 1]
-        count = packed >> 1
-        inside = _parity(leaves, row + 1, count, packed & 1, px, py, east)
+        zone = words[leaf] if inside else words[leaf + 1]
+        return zone if zone != NOWHERE else _touched(vertices, words, leaf, px, py)
+    at = leaf + 1
+    for _ in range(-words[leaf]):
+        packed = words[at + 1]
+        inside = _parity(vertices, words, at + 2, packed >> 1, packed, px, py)
         if inside == UNSURE:
             return OPEN
         if inside:
-            return words[row, 0]
-        row += 1 + count
-    return _touched(leaves, words, leaf, px, py)
+            return words[at]
+        at += 2 + (packed >> 1)
+    return _touched(vertices, words, leaf, px, py)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -142,15 +137,17 @@ def code_at(px, py, frame, columns, cells):
 
 
 @numba.njit(cache=True, nogil=True)
-def locate(lon, lat, frame, columns, cells, leaves, words, out):
-    """Write the first zone by row of each point to ``out``; return how many are in a zone, not finite, and open."""
+def locate(lon, lat, frame, columns, cells, words, vertices, out):
+    """Write the first zone by row of each point to ``out``; return how many are in a zone, not finite, open."""
     west, south, east, north = frame[0], frame[1], frame[2], frame[3]
     assigned = 0
     bad = 0
     still_open = 0
-    waiting = np.empty(_BLOCK, np.int64)
+    warmth = 0  # returned so that the compiler keeps the loads that it sums
+    last = len(vertices) - 1
+    waiting, leaves = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     for start in range(0, len(lon), _BLOCK):
-        # Cells first, leaves after: the loads of a block do not wait for the branches of its leaves.
+        # In stages, so that the memory of a whole block is on its way before the first branch depends on it.
         held = 0
         for k in range(start, min(start + _BLOCK, len(lon))):
             px, py = lon[k], lat[k]
@@ -164,33 +161,40 @@ def locate(lon, lat, frame, columns, cells, leaves, words, out):
                 out[k] = NOWHERE
                 bad += int(not (np.isfinite(px) and np.isfinite(py)))
         for h in range(held):
+            leaf = (-2 - out[waiting[h]]) >> 1
+            leaves[h] = leaf
+            warmth += words[leaf]
+        for h in range(held):
+            # Mostly the first edge of the leaf; otherwise any vertex does no harm.
+            k = words[leaves[h] + 3] >> 2
+            warmth += int(vertices[min(max(k, 0), last), 0] > west)
+        for h in range(held):
             k = waiting[h]
-            zone = _first_in_leaf(leaves, words, (-2 - out[k]) >> 1, lon[k], lat[k])
+            zone = _first_in_leaf(vertices, words, leaves[h], lon[k], lat[k])
             out[k] = zone
             assigned += int(zone > NOWHERE)
             still_open += int(zone == OPEN)
-    return assigned, bad, still_open
+    return assigned, bad, still_open, warmth
 
 
 @numba.njit(cache=True, nogil=True)
-def _all_in_leaf(leaves, words, leaf, px, py, zones):
+def _all_in_leaf(vertices, words, leaf, px, py, zones):
     """Write every zone of a point in a leaf to ``zones``, in order of rows; return how many, or ``OPEN``."""
-    entries = words[leaf, 0]
     found = 0
-    if entries > 0:
-        row = leaf + 1
-        for _ in range(entries):
-            zone, packed = words[row, 0], words[row, 1]
-            inside = _parity(leaves, row + 1, packed >> 1, packed & 1, px, py, leaves[leaf, 2])
+    if words[leaf] < 0:
+        at = leaf + 1
+        for _ in range(-words[leaf]):
+            zone, packed = words[at], words[at + 1]
+            inside = _parity(vertices, words, at + 2, packed >> 1, packed, px, py)
             if inside == UNSURE:
                 return OPEN
             # Two parts of one zone can overlap: it is still one zone.
             if inside and (found == 0 or zones[found - 1] != zone):
                 zones[found] = zone
                 found += 1
-            row += 1 + (packed >> 1)
+            at += 2 + (packed >> 1)
     if found == 0:
-        zone = _first_in_leaf(leaves, words, leaf, px, py)
+        zone = _first_in_leaf(vertices, words, leaf, px, py)
         if zone == OPEN:
             return OPEN
         zones[0] = zone
@@ -199,7 +203,7 @@ def _all_in_leaf(leaves, words, leaf, px, py, zones):
 
 
 @numba.njit(cache=True, nogil=True)
-def locate_all(lon, lat, frame, columns, cells, leaves, words, most):
+def locate_all(lon, lat, frame, columns, cells, words, vertices, most):
     """Return point positions and zones, one pair per zone of a point, and the positions of open points."""
     points = np.empty(len(lon) + most, np.int64)
     rows = np.empty(len(lon) + most, np.int32)
@@ -217,7 +221,7 @@ def locate_all(lon, lat, frame, columns, cells, leaves, words, most):
         found = 1
         zones[0] = code
         if code < NOWHERE:
-            found = _all_in_leaf(leaves, words, (-2 - code) >> 1, px, py, zones)
+            found = _all_in_leaf(vertices, words, (-2 - code) >> 1, px, py, zones)
         if found == OPEN:
             unsettled[still_open] = k
             still_open += 1

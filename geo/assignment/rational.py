@@ -20,35 +20,40 @@ Edge = tuple[Point, Point]
 
 
 def zones_in_leaf(
-    leaves: NDArray[np.float64], words: NDArray[np.int32], leaf: int, lon: float, lat: float
+    vertices: NDArray[np.float64], words: NDArray[np.int32], leaf: int, lon: float, lat: float
 ) -> list[int]:
     """Return every zone of a point in a leaf, in order of rows; see `geo.assignment.lookup`."""
     point = Fraction(lon), Fraction(lat)
-    east = Fraction(float(leaves[leaf, 2]))
+    paired = words[leaf] >= 0
     zones: list[int] = []
     touching: list[tuple[int, Edge]] = []
-    for zone, parity, edges in _entries(leaves, words, leaf):
-        inside = (parity + sum(_contribution(edge, point, east) for edge in edges)) % 2
+    for zone, parity, edges in _entries(vertices, words, leaf):
+        inside = (parity + sum(_contribution(edge, beyond, point) for edge, beyond in edges)) % 2
         if inside and zone not in zones:
             zones.append(zone)
-        elif not inside and words[leaf, 0] == 0 and words[leaf, 2] >= 0:
-            zones.append(int(words[leaf, 2]))
-        touching += [(zone, edge) for edge in edges if _touches(edge, point)]
+        elif not inside and paired and words[leaf + 1] >= 0:
+            zones.append(int(words[leaf + 1]))
+        touching += [(zone, edge) for edge, _ in edges if _touches(edge, point)]
     return zones or _first_met(touching, point)
 
 
 def _entries(
-    leaves: NDArray[np.float64], words: NDArray[np.int32], leaf: int
-) -> Iterator[tuple[int, int, list[Edge]]]:
-    """Yield zone, parity and edges of each entry of a leaf."""
-    entries = int(words[leaf, 0])
-    row = leaf if entries == 0 else leaf + 1
-    for _ in range(max(entries, 1)):
-        zone, packed = (words[row, 1], words[row, 3]) if entries == 0 else (words[row, 0], words[row, 1])
-        count = int(packed) >> 1
-        corners = [[Fraction(float(value)) for value in leaves[k]] for k in range(row + 1, row + 1 + count)]
-        yield int(zone), int(packed) & 1, [((ax, ay), (bx, by)) for ax, ay, bx, by in corners]
-        row += 1 + count
+    vertices: NDArray[np.float64], words: NDArray[np.int32], leaf: int
+) -> Iterator[tuple[int, int, list[tuple[Edge, int]]]]:
+    """Yield zone, parity and edges of each entry of a leaf, an edge with which of its ends lie beyond the cell."""
+    paired = words[leaf] >= 0
+    at = leaf if paired else leaf + 1
+    for _ in range(1 if paired else -int(words[leaf])):
+        zone = int(words[at])
+        at += 2 if paired else 1
+        count, parity = divmod(int(words[at]), 2)
+        at += 1
+        edges = []
+        for word in words[at : at + count].tolist():
+            a, b = vertices[word >> 2 : (word >> 2) + 2].tolist()
+            edges.append((((Fraction(a[0]), Fraction(a[1])), (Fraction(b[0]), Fraction(b[1]))), word & 3))
+        yield zone, parity, edges
+        at += count
 
 
 def _side(a: Point, b: Point, p: Point) -> Fraction:
@@ -56,13 +61,13 @@ def _side(a: Point, b: Point, p: Point) -> Fraction:
     return (a[0] - p[0]) * (b[1] - p[1]) - (a[1] - p[1]) * (b[0] - p[0])
 
 
-def _contribution(edge: Edge, p: Point, east: Fraction) -> int:
+def _contribution(edge: Edge, beyond: int, p: Point) -> int:
     """Return 1 if the edge flips inside and outside between p and the cell's reference, else 0."""
     a, b = edge
     a_above, b_above = a[1] > p[1], b[1] > p[1]
     side = _side(a, b, p)
     crosses = a_above != b_above and (side > 0 if b_above else side < 0)
-    return int(crosses) ^ int(a[0] > east and a_above) ^ int(b[0] > east and b_above)
+    return int(crosses) ^ (beyond >> 1 & int(a_above)) ^ (beyond & int(b_above))
 
 
 def _touches(edge: Edge, p: Point) -> bool:

@@ -18,7 +18,7 @@ _STUCK = 3  # steps without fewer edges in a cell before giving up: many edges m
 
 
 @numba.njit(cache=True, nogil=True)
-def refine(vx, vy, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_south, entry_of_leaf, entries):
+def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_south, entry_of_leaf, entries):
     """Divide leaves with many edges into finer grids, again and again.
 
     ``entries`` is zone, inside, first edge, number of edges of each entry, and the edges. Returns whether all was decided,
@@ -56,12 +56,12 @@ def refine(vx, vy, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_so
         counts = np.zeros(parts + 1, np.int64)
         for entry in range(first, first + size):
             for e in edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]:
-                for part in near[: trace(vx[e], vy[e], vx[e + 1], vy[e + 1], fine, side, side, near)]:
+                for part in near[: trace(vertices[e, 0], vertices[e, 1], vertices[e + 1, 0], vertices[e + 1, 1], fine, side, side, near)]:
                     counts[part + 1] += 1
         for part in range(parts):
             counts[part + 1] += counts[part]
         if edge_count + counts[parts] > len(edges):
-            edges = longer(edges, 2 * edge_count + counts[parts])
+            edges = longer(edges, edge_count + edge_count // 4 + counts[parts])
         owner = np.empty(counts[parts], np.int64)
         inside = np.zeros((size, parts), np.uint8)
         free = counts[:parts].copy()
@@ -72,20 +72,20 @@ def refine(vx, vy, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_so
                 inside[entry - first] = 1
                 continue
             flips[:] = 0
-            start = base_parity(vx, vy, own, west + centre * width, south + centre * height, east)
+            start = base_parity(vertices, own, west + centre * width, south + centre * height, east)
             if start == UNSURE:
                 leaves = -1
                 break
             start ^= entry_inside[entry]
             for line in range(side):
                 y = south + (line + centre) * fine[3]
-                now = base_parity(vx, vy, own, west + centre * fine[2], y, east)
+                now = base_parity(vertices, own, west + centre * fine[2], y, east)
                 if now == UNSURE:
                     leaves = -1
                     break
                 flips[line, 0] = now ^ start
             for e in own:
-                ax, ay, bx, by = vx[e], vy[e], vx[e + 1], vy[e + 1]
+                ax, ay, bx, by = vertices[e, 0], vertices[e, 1], vertices[e + 1, 0], vertices[e + 1, 1]
                 for part in near[: trace(ax, ay, bx, by, fine, side, side, near)]:
                     edges[edge_count + free[part]] = e
                     owner[free[part]] = entry
@@ -109,16 +109,16 @@ def refine(vx, vy, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_so
             break
         # The parts become cells, some of them leaves in their turn.
         if cell_count + 1 + parts > len(cells):
-            cells = longer(cells, 2 * cell_count + 1 + parts)
+            cells = longer(cells, cell_count + cell_count // 4 + 1 + parts)
         cells[leaf_cell[leaf]] = -3 - 2 * cell_count
         cells[cell_count] = shift
         if leaves + parts > len(leaf_cell):
-            room = 2 * leaves + parts
+            room = leaves + leaves // 4 + parts
             leaf_cell, leaf_west, leaf_south = longer(leaf_cell, room), longer(leaf_west, room), longer(leaf_south, room)
             leaf_shift, leaf_stuck = longer(leaf_shift, room), longer(leaf_stuck, room)
             leaf_first, leaf_size = longer(leaf_first, room), longer(leaf_size, room)
         if entry_count + parts * size > len(entry_zone):
-            room = 2 * entry_count + parts * size
+            room = entry_count + entry_count // 4 + parts * size
             entry_zone, entry_inside = longer(entry_zone, room), longer(entry_inside, room)
             entry_first, entry_size = longer(entry_first, room), longer(entry_size, room)
         for part in range(parts):
@@ -168,15 +168,17 @@ def refine(vx, vy, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_so
 
 
 @numba.njit(cache=True, nogil=True)
-def _shared(vx, vy, edges, one, other, size):
+def _shared(vertices, edges, one, other, size):
     """Return whether two runs of edges are the same segments, whatever their direction and order."""
     for i in range(one, one + size):
-        ax, ay, bx, by = vx[edges[i]], vy[edges[i]], vx[edges[i] + 1], vy[edges[i] + 1]
+        k = edges[i]
+        ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
         if ax == bx and ay == by:
             return False
         times = 0
         for j in range(other, other + size):
-            cx, cy, dx, dy = vx[edges[j]], vy[edges[j]], vx[edges[j] + 1], vy[edges[j] + 1]
+            k = edges[j]
+            cx, cy, dx, dy = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
             same = ax == cx and ay == cy and bx == dx and by == dy
             times += int(same or (ax == dx and ay == dy and bx == cx and by == cy))
         if times != 1:
@@ -185,60 +187,56 @@ def _shared(vx, vy, edges, one, other, size):
 
 
 @numba.njit(cache=True, nogil=True)
-def write(vx, vy, box, centre, cells, leaves, entries):
-    """Write leaves down and their places into ``cells``. Returns whether all was decided, the leaves, the most entries."""
+def write(vertices, box, centre, cells, leaves, entries):
+    """Write leaves down and their places into ``cells``. Returns whether all was decided, the words, the most entries."""
     leaf_cell, leaf_west, leaf_south, leaf_shift, leaf_first, leaf_size = leaves
     entry_zone, entry_inside, entry_first, entry_size, edges = entries
     paired = np.zeros(len(leaf_cell), np.bool_)
-    rows = np.zeros(len(leaf_cell) + 1, np.int64)
+    total = 0
     most = 1
     for leaf in range(len(leaf_cell)):
         first, size = leaf_first[leaf], leaf_size[leaf]
-        length = 0
         if size == 1:
             paired[leaf] = True
         elif size == 2 and 0 < entry_size[first] == entry_size[first + 1]:
             # Sharing all edges, being inside flips for both at once: if it differs once it differs always.
             paired[leaf] = entry_inside[first] != entry_inside[first + 1] and _shared(
-                vx, vy, edges, entry_first[first], entry_first[first + 1], entry_size[first]
+                vertices, edges, entry_first[first], entry_first[first + 1], entry_size[first]
             )
-        if size > 0:
-            length = 1
+        if paired[leaf]:
+            total += 3 + entry_size[first]
+        elif size > 0:
+            total += 1
             for entry in range(first, first + size):
-                length += entry_size[entry] + int(not paired[leaf])
-            if paired[leaf]:
-                length = 1 + entry_size[first]
-        rows[leaf + 1] = rows[leaf] + length
+                total += 2 + entry_size[entry]
         most = max(most, size)
-    out = np.zeros((rows[len(leaf_cell)], 4), np.float64)
-    words = out.view(np.int32)
+    words = np.zeros(total + 4, np.int32)  # lookups read one word past a leaf
+    at = 0
     for leaf in range(len(leaf_cell)):
-        first, size, row = leaf_first[leaf], leaf_size[leaf], rows[leaf]
+        first, size = leaf_first[leaf], leaf_size[leaf]
         if size <= 0:
             continue
-        cells[leaf_cell[leaf]] = -2 - 2 * row
+        cells[leaf_cell[leaf]] = -2 - 2 * at
         scale = 1.0 / (1 << leaf_shift[leaf])
         width, height = box[2] * scale, box[3] * scale
         east = leaf_west[leaf] + width * EAST
         px, py = leaf_west[leaf] + centre * width, leaf_south[leaf] + centre * height
-        out[row, 2] = east
+        if not paired[leaf]:
+            words[at] = -size
+            at += 1
         for entry in range(first, first + (1 if paired[leaf] else size)):
             own = edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]
-            parity = base_parity(vx, vy, own, px, py, east)
+            parity = base_parity(vertices, own, px, py, east)
             if parity == UNSURE:
-                return False, out, most
-            packed = 2 * len(own) + (parity ^ entry_inside[entry])
+                return False, words, most
+            words[at] = entry_zone[entry]
+            at += 1
             if paired[leaf]:
-                words[row, 1] = entry_zone[entry]
-                words[row, 2] = entry_zone[entry + 1] if size > 1 else -1
-                words[row, 3] = packed
-            else:
-                if entry == first:
-                    words[row, 0] = size
-                row += 1
-                words[row, 0] = entry_zone[entry]
-                words[row, 1] = packed
+                words[at] = entry_zone[entry + 1] if size > 1 else -1
+                at += 1
+            words[at] = 2 * len(own) + (parity ^ entry_inside[entry])
+            at += 1
             for e in own:
-                row += 1
-                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = vx[e], vy[e], vx[e + 1], vy[e + 1]
-    return True, out, most
+                words[at] = 4 * e + 2 * int(vertices[e, 0] > east) + int(vertices[e + 1, 0] > east)
+                at += 1
+    return True, words, most
