@@ -119,8 +119,7 @@ def _divide(
     loads = np.maximum(1, np.round(weights / max(1.0, weights.max()) * 1000.0)).astype(int)
     _, membership = pymetis.part_graph(
         wanted,
-        xadj=starts.tolist(),
-        adjncy=edges[:, 1].tolist(),
+        pymetis.CSRAdjacency(starts.tolist(), edges[:, 1].tolist()),
         eweights=scaled.tolist(),
         vweights=loads.tolist(),
         recursive=True,

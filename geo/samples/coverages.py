@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CELL_DEG = 0.004
 """Side of a zone of ``random_zones`` (in degrees), about 400 m."""
+
+LONELY_SHARE = 0.1
+"""Share of ``random_points`` that belongs to no cluster."""
 
 SOUTH_WEST = (112.6, 39.6)
 """Where ``random_zones`` begins: near Datong, in CGCS2000 3-degree zone 38."""
@@ -99,7 +106,7 @@ def _wiggle(
     points = (
         start[..., None, :] + chord[..., None, :] * along[:, None] + normal[..., None, :] * swing[..., None]
     )
-    return np.round(points * CELL_DEG + np.array(SOUTH_WEST), 8)
+    return np.asarray(np.round(points * CELL_DEG + np.array(SOUTH_WEST), 8))
 
 
 def random_points(
@@ -132,7 +139,7 @@ def random_points(
     centres = rng.uniform(0.0, 1.0, (120, 2))
     spread = rng.uniform(0.004, 0.04, 120)
     cluster = rng.integers(0, 120, n)
-    lonely = rng.random(n) < 0.1
+    lonely = rng.random(n) < LONELY_SHARE
     shares = []
     for axis in (0, 1):
         share = centres[cluster, axis] + rng.standard_normal(n) * spread[cluster]

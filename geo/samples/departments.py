@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,9 @@ from geo.samples.town import Town, lonlat_of, metres_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely import Polygon
+    from shapely.geometry.base import BaseGeometry
+
+    Vertex = tuple[float, ...]
 
 GAP_WIDTHS_M = (0.05, 0.3, 1.5, 4.0, 9.0, 20.0)
 OVERLAP_WIDTHS_M = (0.08, 0.4, 2.0, 5.0, 10.0, 18.0)
@@ -30,17 +34,14 @@ def dissolve(blocks: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
     """Unite blocks by label (0, 1, … without holes); every vertex on a border stays."""
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(labels.max() + 2))
-    merged = [
-        shapely.coverage_union_all(blocks[order[start:stop]])
-        for start, stop in zip(starts[:-1], starts[1:], strict=True)
-    ]
+    merged = [shapely.coverage_union_all(blocks[order[start:stop]]) for start, stop in pairwise(starts)]
     return np.array([_plain(shape) for shape in merged], dtype=object)
 
 
-def _plain(shape: Any) -> Any:
+def _plain(shape: BaseGeometry) -> BaseGeometry:
     """Return the polygon of a one-part collection."""
     parts = shapely.get_parts([shape])
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
+    return cast("BaseGeometry", parts[0]) if len(parts) == 1 else shapely.MultiPolygon(list(parts))
 
 
 def shifted(
@@ -135,7 +136,7 @@ class Faults:
         for row, zone in enumerate(self.zones):
             for ring in (zone.exterior, *zone.interiors):
                 points = [tuple(xy) for xy in shapely.get_coordinates(ring).tolist()]
-                for start, end in zip(points[:-1], points[1:], strict=True):
+                for start, end in pairwise(points):
                     owners[min(start, end), max(start, end)].append(row)
         shared = [[*start, *end, *rows] for (start, end), rows in owners.items() if len(set(rows)) == 2]  # noqa: PLR2004
         return self._rng.permutation(np.array(shared)) if shared else np.zeros((0, 6))
@@ -143,7 +144,7 @@ class Faults:
     def _free(self, xy: NDArray[np.float64]) -> bool:
         return all(np.hypot(*(xy - other)) > APART_M for other in self._used)
 
-    def _note(self, kind: str, rows: list[int], shape: Any, width_m: float) -> None:
+    def _note(self, kind: str, rows: list[int], shape: BaseGeometry, width_m: float) -> None:
         plane = shapely.transform(shape, metres_of)
         self._used.append(np.array(plane.centroid.coords[0]))
         self._rows.append(
@@ -156,13 +157,13 @@ class Faults:
             }
         )
 
-    def _split(self, row: int, start: Any, end: Any, between: list[Any]) -> Any:
+    def _split(self, row: int, start: Vertex, end: Vertex, between: list[Vertex]) -> Polygon:
         """Return a zone with more vertices on its segment from start to end."""
 
-        def ring(line: Any) -> list[Any]:
+        def ring(line: BaseGeometry) -> list[Vertex]:
             points = [tuple(xy) for xy in shapely.get_coordinates(line).tolist()]
             out = []
-            for here, there in zip(points[:-1], points[1:], strict=True):
+            for here, there in pairwise(points):
                 out.append(here)
                 if (here, there) == (start, end):
                     out.extend(between)
@@ -170,7 +171,7 @@ class Faults:
                     out.extend(between[::-1])
             return out
 
-        zone = self.zones[row]
+        zone = cast("Polygon", self.zones[row])
         return shapely.Polygon(ring(zone.exterior), [ring(hole) for hole in zone.interiors])
 
     def _strip(self, width_m: float, shortest_m: float, longest_m: float) -> tuple[int, int, Polygon] | None:
@@ -202,7 +203,7 @@ class Faults:
                     inner = shapely.Point(corners[2:].mean(axis=0))
                     if not zone.contains(inner) or rest.geom_type != "Polygon" or not zone.covers(strip):
                         continue
-                    if len(rest.exterior.coords) != len(zone.exterior.coords) + 2:
+                    if shapely.get_num_coordinates(rest) != shapely.get_num_coordinates(zone) + 2:
                         continue
                     self.zones[other] = self._split(other, start, end, between)
                     self.zones[row] = zone
@@ -283,7 +284,7 @@ class Faults:
     def duplicate(self, code: str) -> None:
         """Register a zone a second time under another code."""
         row = self._quiet()
-        self.zones = np.append(self.zones, self.zones[row])
+        self.zones = np.concatenate([self.zones, self.zones[[row]]])
         self.codes.append(code)
         self._note("duplicate", [row, len(self.codes) - 1], self.zones[row], 0.0)
 
@@ -293,7 +294,7 @@ class Faults:
         middle = metres_of(shapely.get_coordinates(shapely.point_on_surface([self.zones[row]])))
         disc = shapely.Point(*middle[0]).buffer(18.0, quad_segs=4)
         inside = shapely.transform(disc, lonlat_of)
-        self.zones = np.append(self.zones, inside)
+        self.zones = np.concatenate([self.zones, [inside]])
         self.codes.append(code)
         self._note("contained", [len(self.codes) - 1, row], inside, 36.0)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import shapely
 
-from geo.samples import names
 from geo.samples.districts import Districts, may_leave
 from geo.samples.town import Town, metres_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely import Polygon
+    from shapely.geometry.base import BaseGeometry
 
 ESTATE_SETBACK_M = 6.0
 BUILDING_SETBACK_M = 12.0
@@ -40,7 +40,7 @@ TYPES: dict[str, Type] = {
     "school": Type(56.0, 16.0, 76.0, 50.0, 0, 0),
     "hall": Type(84.0, 52.0, 104.0, 76.0, 0, 0),
 }
-MOST_ROOMS = 330
+MOST_ROOMS = 420
 """Rooms of one block at most, so that grids of 300-500 households can be made of whole blocks."""
 
 MOST_VILLAGE_HOUSEHOLDS = 600
@@ -80,10 +80,10 @@ def estate_outline(block: Polygon) -> Polygon:
     return _largest(shapely.buffer(block, -ESTATE_SETBACK_M, join_style="mitre"))
 
 
-def _largest(shape: Any) -> Polygon:
+def _largest(shape: BaseGeometry) -> Polygon:
     """Return the largest polygon of a shape."""
     parts = shapely.get_parts([shape])
-    return parts[int(shapely.area(parts).argmax())] if len(parts) else shapely.Polygon()
+    return cast("Polygon", parts[int(shapely.area(parts).argmax())]) if len(parts) else shapely.Polygon()
 
 
 def build(
@@ -96,12 +96,11 @@ def build(
     built: list[tuple[int, NDArray[np.float64], str]] = []
 
     village = np.array([name.endswith("村委会") for name in communities])
-    weight = rng.uniform(0.7, 1.4, len(communities)) * ~village
     village_share = min(0.06, village.sum() * MOST_VILLAGE_HOUSEHOLDS / max(1, households))
     wanted = np.where(
         village,
         households * village_share / max(1, village.sum()),
-        households * (1.0 - village_share) * weight / max(weight.sum(), 1e-9),
+        households * (1.0 - village_share) * _grid_shares(households, village, rng),
     )
     # one room in twenty stands empty
     wanted = np.maximum(wanted * 1.05, 4.0)
@@ -109,28 +108,30 @@ def build(
     free = ~town.small
     order = np.lexsort((districts.remoteness_m, districts.community))
     starts = np.searchsorted(districts.community[order], np.arange(len(communities) + 1))
-    missing = 0.0
+    missing = 0.0  # rooms that the communities so far have too few or, negative, too many
     for row in np.argsort(village, kind="stable").tolist():
-        need = float(wanted[row]) + (missing if not village[row] else 0.0)
-        missing = missing if village[row] else 0.0
+        need = max(4.0, float(wanted[row]) + (0.0 if village[row] else missing))
+        begun = False
         for block in order[starts[row] : starts[row + 1]].tolist():
             if need <= 0.0:
                 break
             if not free[block] or (not village[row] and rng.random() < 0.12):  # noqa: PLR2004
                 continue
-            kind = (
-                "house" if village[row] else str(rng.choice(["slab", "tower", "high"], p=[0.55, 0.33, 0.12]))
-            )
+            kinds = ["house"] if village[row] else rng.permutation(["slab", "slab", "tower", "high"]).tolist()
+            kind, boxes = _fitting(plane[block], kinds, rng)
             rooms_each = TYPES[kind].floors * TYPES[kind].per_floor
-            boxes = _lattice(plane[block], TYPES[kind], rng)
-            boxes = boxes[: min(len(boxes), MOST_ROOMS // rooms_each, int(np.ceil(need / rooms_each)))]
-            if len(boxes) == 0:
+            needed = int(np.ceil(need / rooms_each))
+            # nobody opens a new estate for the last few families
+            if len(boxes) == 0 or (begun and needed < 0.4 * len(boxes)):
                 continue
+            boxes = boxes[:needed]
+            begun = True
             free[block] = False
             use[block] = "village" if village[row] else "estate"
             built.append((block, boxes, kind))
             need -= len(boxes) * rooms_each
-        missing += max(0.0, need)
+        if not village[row]:
+            missing = need
 
     dedicated = np.zeros(count, dtype=bool)
     _place_others(town, districts, plane, use, dedicated, free, built, rng)
@@ -150,6 +151,31 @@ def build(
         rooms=rooms,
         per_floor=per_floor,
     )
+
+
+def _grid_shares(
+    households: int, village: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return each committee's share of the households: whole numbers of grids, some committees larger."""
+    committees = np.flatnonzero(~village)
+    grids = np.ones(len(village)) * ~village
+    more = max(0, round(households / 400.0) - len(committees))
+    if len(committees):
+        size = rng.uniform(0.6, 1.4, len(committees))
+        grids[committees] += rng.multinomial(more, size / size.sum())
+    return np.asarray(grids / max(1.0, grids.sum()))
+
+
+def _fitting(block: Polygon, kinds: list[str], rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
+    """Return a type of building that fills a block with at most ``MOST_ROOMS``, and where its buildings stand."""
+    for kind in kinds:
+        boxes = _lattice(block, TYPES[kind], rng)
+        rooms_each = TYPES[kind].floors * TYPES[kind].per_floor
+        if 0 < len(boxes) * rooms_each <= MOST_ROOMS:
+            return kind, boxes
+    most = MOST_ROOMS // rooms_each
+    thinned = np.linspace(0, max(0, len(boxes) - 1), min(most, len(boxes))).astype(int)
+    return kind, boxes[thinned]
 
 
 def _place_others(
@@ -200,7 +226,7 @@ def _lattice(block: Polygon, kind: Type, rng: np.random.Generator) -> NDArray[np
     if ground.is_empty:
         return np.zeros((0, 4, 2))
     corners = (
-        np.array(shapely.oriented_envelope(ground).exterior.coords)[:4] if ground.area else np.zeros((4, 2))
+        shapely.get_coordinates(shapely.oriented_envelope(ground))[:4] if ground.area else np.zeros((4, 2))
     )
     side = corners[1] - corners[0]
     # the side of the block that runs nearest to east-west, and no more than 25 degrees off it

@@ -141,3 +141,15 @@ def functional_zone(community: str) -> str:
         if community.startswith(beginning):
             return zone
     return FUNCTIONAL_ZONES[0][0]
+
+
+def park_name(serial: int) -> str:
+    """Return the name of the n-th industrial park."""
+    first = ("向阳", "光华", "申南", "莘庄工业区颛桥", "北桥", "田园", "都市", "瓶安", "元江", "春申")
+    return f"{first[serial % len(first)]}{'' if serial < len(first) else serial // len(first) + 1}产业园"
+
+
+def mall_name(serial: int) -> str:
+    """Return the name of the n-th mall."""
+    first = [zone for zone, _ in FUNCTIONAL_ZONES]
+    return f"{first[serial % len(first)]}{'' if serial < len(first) else serial // len(first) + 1}商业广场"

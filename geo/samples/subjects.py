@@ -11,6 +11,7 @@ import shapely
 
 from geo.samples import names
 from geo.samples.estates import estate_outline
+from geo.samples.fronts import Fronts
 from geo.samples.town import lonlat_of, metres_of, to_lonlat
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ NO_LOCATION_SHARE = 0.002
 HOUSEHOLDS_PER_BUSINESS = 14
 HOUSEHOLDS_PER_INSTITUTION = 400
 HOUSEHOLDS_PER_FACILITY = 180
-FRONT_SETBACK_M = 8.0
-
-_WALKED = {"primary": 3.0, "secondary": 2.5, "tertiary": 2.0, "residential": 1.0}
 
 
 @dataclass
@@ -62,90 +60,6 @@ class Records:
         self.people.append(people if people is not None else pd.array([pd.NA] * len(code), dtype="Int64"))
 
 
-class Fronts:
-    """Places along the streets: a point just inside a block, with the street's name and a number.
-
-    Parameters
-    ----------
-    town
-        The town.
-    rng
-        Source of chance.
-    """
-
-    def __init__(self, town: Town, rng: np.random.Generator) -> None:
-        self._town = town
-        self._rng = rng
-        self._plane = shapely.transform(town.blocks, metres_of)
-        named = np.array([line.name != "" for line in town.lines])
-        sides = town.sides
-        sides = sides[named[sides[:, 1].astype(int)]]
-        self._sides = sides[np.argsort(sides[:, 0], kind="stable")]
-        self._starts = np.searchsorted(self._sides[:, 0], np.arange(len(town.blocks) + 1))
-        self._length = np.hypot(self._sides[:, 4] - self._sides[:, 2], self._sides[:, 5] - self._sides[:, 3])
-        walked = np.array([_WALKED.get(line.kind, 0.0) for line in town.lines])
-        self._weight = self._length * walked[self._sides[:, 1].astype(int)]
-        self._whole = np.array([line.geometry for line in town.lines], dtype=object)
-        self._names = [line.name for line in town.lines]
-        self._lanes: set[tuple[str, int]] = set()
-        self._doors: dict[tuple[str, int], int] = {}
-
-    def number(self, line: NDArray[np.int64], xy: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return house numbers: they grow by two every eight metres, odd on one side."""
-        along = shapely.line_locate_point(self._whole[line], shapely.points(xy))
-        ahead = shapely.get_coordinates(shapely.line_interpolate_point(self._whole[line], along + 1.0))
-        here = shapely.get_coordinates(shapely.line_interpolate_point(self._whole[line], along))
-        way, off = ahead - here, xy - here
-        odd = way[:, 0] * off[:, 1] - way[:, 1] * off[:, 0] > 0
-        return np.asarray(np.floor(along / 8.0).astype(np.int64) * 2 + np.where(odd, 1, 2))
-
-    def lane(self, block: int) -> tuple[str, int]:
-        """Return the street that a block's gate opens to and a lane number (弄) that nothing else has."""
-        rows = slice(self._starts[block], self._starts[block + 1])
-        if rows.start == rows.stop:
-            return "颛桥镇路", self._fresh("颛桥镇路", 1)
-        lines = self._sides[rows, 1].astype(int)
-        total = np.bincount(lines, weights=self._weight[rows])
-        line = int(total.argmax())
-        middle = shapely.get_coordinates(shapely.point_on_surface([self._plane[block]]))
-        name = self._names[line]
-        return name, self._fresh(name, int(self.number(np.array([line]), middle)[0]))
-
-    def _fresh(self, name: str, number: int) -> int:
-        while (name, number) in self._lanes:
-            number += 2
-        self._lanes.add((name, number))
-        return number
-
-    def places(self, blocks: NDArray[np.int64]) -> tuple[NDArray[np.float64], list[str]]:
-        """Return a point (metres) and an address along a street for every block given."""
-        xy = shapely.get_coordinates(shapely.point_on_surface(self._plane[blocks]))
-        line = np.full(len(blocks), -1)
-        cumulative = np.concatenate([[0.0], np.cumsum(self._weight)])
-        lowest, highest = cumulative[self._starts[blocks]], cumulative[self._starts[blocks + 1]]
-        for _ in range(4):  # a try in a sharp corner may fall outside its block
-            side = np.searchsorted(cumulative, self._rng.uniform(lowest, highest), side="right") - 1
-            side = np.clip(side, 0, len(self._sides) - 1)
-            x0, y0, x1, y1 = self._sides[side, 2:].T
-            share = self._rng.uniform(0.1, 0.9, len(blocks))
-            length = np.maximum(self._length[side], 1e-6)
-            foot = np.column_stack([x0 + share * (x1 - x0), y0 + share * (y1 - y0)])
-            normal = np.column_stack([-(y1 - y0), x1 - x0]) / length[:, None] * FRONT_SETBACK_M
-            for sign in (1.0, -1.0):
-                tried = foot + sign * normal
-                good = (line < 0) & (highest > lowest)
-                good &= shapely.contains_properly(self._plane[blocks], shapely.points(tried))
-                xy[good] = tried[good]
-                line[good] = self._sides[side[good], 1].astype(int)
-        numbers = self.number(np.maximum(line, 0), xy)
-        texts = []
-        for row, number in zip(line.tolist(), numbers.tolist(), strict=True):
-            name = self._names[row] if row >= 0 else "颛桥镇路"
-            door = self._doors[name, number] = self._doors.get((name, number), 0) + 1
-            texts.append(f"{name}{number}号" if door == 1 else f"{name}{number}号{100 + door}室")
-        return xy, texts
-
-
 def settle(
     town: Town,
     districts: Districts,
@@ -164,24 +78,25 @@ def settle(
     lanes = _add_estates(records, town, districts, estates, communities, fronts)
     texts.append([address for _, address in lanes.values()])
     owners.append([code for code, _ in lanes.values()])
-    spots.append(shapely.point_on_surface(records.geometry[0]))
+    spots.append(_middle(records.geometry[0]))
 
-    doors = _add_buildings(records, town, estates, lanes, fronts)
+    doors = _add_buildings(records, estates, lanes, fronts)
     texts.append(doors)
     owners.append(records.code[-1])
-    spots.append(shapely.point_on_surface(records.geometry[-1]))
+    spots.append(_middle(records.geometry[-1]))
 
     per_block, true_spots = _add_households(records, estates, doors, households, len(town.blocks), rng)
     texts.append(records.address[-1])
     owners.append(records.code[-1])
     spots.append(true_spots)
 
-    for add in (_add_businesses, _add_institutions, _add_facilities):
-        add(records, districts, estates, communities, fronts, households, rng)
-        if add is not _add_facilities:
-            texts.append(records.address[-1])
-            owners.append(records.code[-1])
-            spots.append(records.geometry[-1])
+    _add_businesses(records, estates, fronts, households, rng)
+    _add_institutions(records, districts, estates, communities, fronts, households, rng)
+    for kind in (-2, -1):
+        texts.append(records.address[kind])
+        owners.append(records.code[kind])
+        spots.append(records.geometry[kind])
+    _add_facilities(records, districts, estates, communities, fronts, households, rng)
     stations = _stations(town, districts, estates, communities, fronts)
     flat = [item for part in texts for item in part]
     addresses = pd.DataFrame(
@@ -204,6 +119,12 @@ def settle(
     subjects["attributes"] = [item for part in records.attributes for item in part]
     subjects["geometry"] = np.concatenate(records.geometry)
     return subjects, addresses, stations, per_block
+
+
+def _middle(shapes: NDArray[Any]) -> NDArray[Any]:
+    """Return a quantised point inside each polygon."""
+    xy = np.round(shapely.get_coordinates(shapely.point_on_surface(shapes)), 8)
+    return np.asarray(shapely.points(xy))
 
 
 def _nothing(count: int) -> list[dict[str, Any]]:
@@ -257,7 +178,7 @@ _PUBLIC_USE = {"mall": "商业", "industry": "厂房", "school": "学校"}
 
 
 def _add_buildings(
-    records: Records, town: Town, estates: Estates, lanes: dict[int, tuple[str, str]], fronts: Fronts
+    records: Records, estates: Estates, lanes: dict[int, tuple[str, str]], fronts: Fronts
 ) -> list[str]:
     """Add the buildings; return their door addresses."""
     other: dict[int, str] = {}
@@ -279,7 +200,7 @@ def _add_buildings(
         doors.append(f"{place}{number}号")
         codes.append(f"B{serial:06d}")
         attributes.append(extra)
-    footprints = to_lonlat(shapely.polygons(estates.corners))
+    footprints = to_lonlat(np.asarray(shapely.polygons(estates.corners)))
     records.add("building", codes, [None] * len(codes), doors, footprints, attributes)
     return doors
 
@@ -305,7 +226,7 @@ def _add_households(
     share = (door + rng.uniform(0.2, 0.8, households)) / estates.per_floor[building]
     depth = rng.uniform(0.15, 0.85, households)
     xy = a + (0.03 + 0.94 * share)[:, None] * (b - a) + depth[:, None] * (d - a)
-    points = shapely.points(lonlat_of(xy))
+    points = np.asarray(shapely.points(lonlat_of(xy)))
 
     numbers = ((floor + 1) * 100 + door + 1).tolist()
     single = (estates.per_floor[building] == 1).tolist()
@@ -359,9 +280,7 @@ def _choose(
 
 def _add_businesses(
     records: Records,
-    districts: Districts,
     estates: Estates,
-    communities: list[str],
     fronts: Fronts,
     households: int,
     rng: np.random.Generator,
@@ -380,7 +299,7 @@ def _add_businesses(
             title.append(f"示例{words[number % len(words)]}{firms[number % len(firms)]}")
         else:
             title.append(f"{words[number // 16 % len(words)]}{shops[number % 16]}")
-    points = shapely.points(lonlat_of(xy))
+    points = np.asarray(shapely.points(lonlat_of(xy)))
     lost = rng.permutation(count)
     points[lost[: max(1, int(count * NO_LOCATION_SHARE))]] = None
     records.add(
@@ -419,7 +338,7 @@ def _add_institutions(
             title.append(communities[row])
             attributes.append({"use": "居村委"})
         elif row < len(offices) + len(parks):
-            title.append(park_name(row - len(offices)))
+            title.append(names.park_name(row - len(offices)))
             attributes.append({"use": "产业园区"})
         elif row < len(offices) + len(parks) + len(schools):
             title.append(f"{home}第{row}学校")
@@ -432,15 +351,9 @@ def _add_institutions(
         [f"I{serial:05d}" for serial in range(1, len(blocks) + 1)],
         title,
         address,
-        shapely.points(lonlat_of(xy)),
+        np.asarray(shapely.points(lonlat_of(xy))),
         attributes,
     )
-
-
-def park_name(serial: int) -> str:
-    """Return the name of the n-th industrial park."""
-    first = ("向阳", "光华", "申南", "莘庄工业区颛桥", "北桥", "田园", "都市", "瓶安", "元江", "春申")
-    return f"{first[serial % len(first)]}{'' if serial < len(first) else serial // len(first) + 1}产业园"
 
 
 def _add_facilities(
@@ -465,7 +378,7 @@ def _add_facilities(
         [f"F{serial:05d}" for serial in range(1, count + 1)],
         title,
         address,
-        shapely.points(lonlat_of(xy)),
+        np.asarray(shapely.points(lonlat_of(xy))),
         _nothing(count),
     )
 
@@ -493,8 +406,8 @@ def _stations(
         "颛桥镇党群服务中心",
         *(f"{zone}片区党群服务中心" for zone, _ in names.FUNCTIONAL_ZONES),
         *(f"{names.short(name)}党群服务站" for name in communities),
-        *(f"{park_name(serial)}党群服务站" for serial in range(len(parks))),
-        *(f"{mall_name(serial)}党群服务站" for serial in range(len(malls))),
+        *(f"{names.park_name(serial)}党群服务站" for serial in range(len(parks))),
+        *(f"{names.mall_name(serial)}党群服务站" for serial in range(len(malls))),
     ]
     kind = ["center", *["zone"] * len(hubs), *["point"] * (len(blocks) - 1 - len(hubs))]
     return pd.DataFrame(
@@ -507,9 +420,3 @@ def _stations(
             "geometry": shapely.points(lonlat_of(xy)),
         }
     )
-
-
-def mall_name(serial: int) -> str:
-    """Return the name of the n-th mall."""
-    first = [zone for zone, _ in names.FUNCTIONAL_ZONES]
-    return f"{first[serial % len(first)]}{'' if serial < len(first) else serial // len(first) + 1}商业广场"

@@ -7,15 +7,17 @@ linear map and quantised: so blocks share every vertex, whatever is made of them
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from geo.samples import names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
     from shapely import LineString, Polygon
 
 CENTRE = (121.40, 31.07)
@@ -102,7 +104,7 @@ def lonlat_of(xy: NDArray[np.float64]) -> NDArray[np.float64]:
 def metres_of(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
     """Carry coordinates (n, 2) from lon/lat to the plane (metres)."""
     scale = np.array([METRES_PER_DEGREE_LON, METRES_PER_DEGREE_LAT])
-    return (lonlat - np.array(CENTRE)) * scale
+    return np.asarray((lonlat - np.array(CENTRE)) * scale)
 
 
 def draw_town(area_km2: float, urban_share: float, rng: np.random.Generator) -> Town:
@@ -114,7 +116,7 @@ def draw_town(area_km2: float, urban_share: float, rng: np.random.Generator) -> 
     radius = float(np.sqrt(urban_share * area_km2 * 1e6 / (len(cores) * np.pi)))
 
     lines = _main_lines(outline, rng)
-    ring = Line(shapely.segmentize(outline.exterior, 15.0), "boundary", "")
+    ring = Line(cast("LineString", shapely.segmentize(outline.exterior, 15.0)), "boundary", "")
     faces = _faces([ring, *lines])
     pool = iter(names.road_names())
     for face in faces:
@@ -124,14 +126,17 @@ def draw_town(area_km2: float, urban_share: float, rng: np.random.Generator) -> 
 
 def _outline(area_km2: float, rng: np.random.Generator) -> Polygon:
     """Return a town's irregular outline with its middle at the origin."""
+    # sides of unequal length, bent here and there, as borders along watercourses and field paths are
+    corners = np.sort(np.linspace(0.0, 2.0 * np.pi, 17)[:-1] + rng.uniform(-0.15, 0.15, 16))
+    rounded = (np.abs(np.cos(corners)) ** 4 + np.abs(np.sin(corners)) ** 4) ** -0.25
+    reach = rounded * rng.uniform(0.86, 1.1, len(corners))
     turn = np.linspace(0.0, 2.0 * np.pi, 361)[:-1]
-    # a rounded square, somewhat taller than wide, with bays
-    radius = (np.abs(np.cos(turn)) ** 3.2 + np.abs(np.sin(turn)) ** 3.2) ** (-1 / 3.2)
-    for wave in (2, 3, 5, 8, 13, 21):
-        radius = radius + rng.uniform(0.2, 1.0) * 0.1 / wave**0.8 * np.sin(
-            wave * turn + rng.uniform(0.0, 6.28)
-        )
-    shape = shapely.Polygon(np.column_stack([radius * np.cos(turn), radius * np.sin(turn) * 1.12]))
+    x = np.interp(turn, corners, reach * np.cos(corners), period=2.0 * np.pi)
+    y = np.interp(turn, corners, reach * np.sin(corners), period=2.0 * np.pi)
+    swell = 1.0 + sum(
+        0.02 / wave**0.5 * np.sin(wave * turn + rng.uniform(0.0, 6.28)) for wave in (7, 13, 23, 41)
+    )
+    shape = shapely.Polygon(np.column_stack([x * swell, y * swell * 1.12]))
     scale = float(np.sqrt(area_km2 * 1e6 / shape.area))
     shape = shapely.transform(shape, lambda xy: xy * scale)
     middle = np.array(shape.envelope.centroid.coords[0])
@@ -196,7 +201,7 @@ def _faces(lines: list[Line]) -> list[Polygon]:
 
 
 def _subdivide(
-    face: Polygon, cores: NDArray[np.float64], radius_m: float, rng: np.random.Generator, pool: Any
+    face: Polygon, cores: NDArray[np.float64], radius_m: float, rng: np.random.Generator, pool: Iterator[str]
 ) -> list[Line]:
     """Cut a face by secondary, tertiary and residential streets until its blocks are small enough."""
     streets: list[Line] = []
@@ -220,14 +225,14 @@ def _subdivide(
         inside = shapely.intersection(cut, block)
         if inside.geom_type != "LineString":
             continue
-        streets.append(Line(inside, kind, next(pool, "")))
+        streets.append(Line(cast("LineString", inside), kind, next(pool, "")))
         todo.extend(pieces)
     return streets
 
 
 def _cut(block: Polygon, rng: np.random.Generator) -> LineString:
     """Return a slightly bent line across the longer direction of a block."""
-    corners = np.array(shapely.oriented_envelope(block).exterior.coords)[:4]
+    corners = shapely.get_coordinates(shapely.oriented_envelope(block))[:4]
     first, second = corners[1] - corners[0], corners[2] - corners[1]
     long, wide = (first, second) if np.hypot(*first) >= np.hypot(*second) else (second, first)
     middle = corners.mean(axis=0) + long * rng.uniform(-0.13, 0.13)
@@ -273,7 +278,7 @@ def _node(lines: list[Line], outline: Polygon, cores: NDArray[np.float64], radiu
     both = np.sort(np.column_stack([block_of[a], block_of[b]]), axis=1)
     pairs, inverse = np.unique(both, axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)
-    pair_length = np.bincount(inverse, weights=length[a], minlength=len(pairs))
+    pair_length = np.bincount(inverse, weights=length[a], minlength=len(pairs)).astype(np.float64)
     pair_cost = (
         np.bincount(inverse, weights=length[a] * cost[segment_line[a]], minlength=len(pairs)) / pair_length
     )

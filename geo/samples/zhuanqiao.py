@@ -17,11 +17,12 @@ from geo.samples import names
 from geo.samples.departments import dissolve, inject, parts_of, shifted, sketchy
 from geo.samples.districts import grids_of, share_out
 from geo.samples.estates import build
-from geo.samples.subjects import mall_name, park_name, settle
+from geo.samples.subjects import settle
 from geo.samples.town import BARRIERS, draw_town, metres_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely import Polygon
 
     from geo.samples.districts import Districts
     from geo.samples.estates import Estates
@@ -154,8 +155,10 @@ def _notes(
     )
     return (
         "本图为合成示意数据，不是颛桥镇的真实边界、道路、人口或单位；姓名和电话均为虚构。",
-        f"社区名称与编码为官方统计用区划代码：居委会 {len(communities) - villages} 个、村委会 {villages} 个；"
-        "公开报道称 32 个居委会（含筹建 1 个）、14 个村，两者口径不同，本样例以区划代码为准。",
+        (
+            f"社区名称与编码为官方统计用区划代码：居委会 {len(communities) - villages} 个、村委会 {villages} 个；"
+            "公开报道称 32 个居委会（含筹建 1 个）、14 个村，两者口径不同，本样例以区划代码为准。"
+        ),
         "五个功能片区（颛桥、君莲、田园、北桥、都市）的社区归属为示意。",
         f"规模：{households:,} 户，{area_km2:.0f} 平方公里（面积随户数放大，超出真实镇域时仍沿用同一套社区）。",
         f"党建网格图层中有意放入 {len(injected)} 处已知问题（{kinds}），用于演示检查。",
@@ -255,8 +258,8 @@ def _grids(
     order = np.lexsort((centre[:, 0], band, community))
     uses = {use: np.flatnonzero(estates.use == use) for use in ("industry", "mall", "park")}
     titles_of = {
-        **{int(block): f"{park_name(n)}专属网格" for n, block in enumerate(uses["industry"])},
-        **{int(block): f"{mall_name(n)}专属网格" for n, block in enumerate(uses["mall"])},
+        **{int(block): f"{names.park_name(n)}专属网格" for n, block in enumerate(uses["industry"])},
+        **{int(block): f"{names.mall_name(n)}专属网格" for n, block in enumerate(uses["mall"])},
         **{
             int(block): f"{names.short(official['name'][districts.community[block]])}公园专属网格"
             for block in uses["park"]
@@ -308,7 +311,7 @@ def _departments(
     estates: Estates,
     grid: NDArray[np.int64],
     per_block: NDArray[np.int64],
-    outline: Any,
+    outline: Polygon,
     rng: np.random.Generator,
 ) -> tuple[list[pd.DataFrame], gpd.GeoDataFrame]:
     """Return the departments' layers and the faults that were put into the party's."""
