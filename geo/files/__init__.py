@@ -1,5 +1,8 @@
 """The only reader and writer of files: GeoJSON, GPKG, Shapefile, GeoParquet, CSV, Excel, OpenStreetMap."""
 
+from geo.files.faults import FAULT_COLUMNS, Loaded
 from geo.files.places import read_osm
+from geo.files.reading import read, read_chunks
+from geo.files.writing import write, write_rejected
 
-__all__ = ["read_osm"]
+__all__ = ["FAULT_COLUMNS", "Loaded", "read", "read_chunks", "read_osm", "write", "write_rejected"]

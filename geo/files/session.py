@@ -1,0 +1,271 @@
+"""One reading of one file: what its first chunk shows and the rest must follow, and the faults of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geo.crs import INTERNAL_CRS, reference, to_internal, undeclared_reference
+from geo.errors import BadRecordsError, FileFormatError, UnknownReferenceError
+from geo.files.faults import FaultList, Loaded, empty_faults
+from geo.files.rows import CODED, RowReader, SeenCodes
+from geo.files.shapes import Reference, check_shapes, far_warning, parse_shapes, points_from_columns
+from geo.files.tables import RawChunk, read_csv, read_excel
+from geo.files.vectors import read_parquet, read_vectors
+from geo.files.words import LEVEL_WORDS, match_headings
+from geo.records import COLUMNS, KINDS, LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from pyproj import CRS
+
+    from geo.records import Kind
+
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+EXCEL_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+VECTOR_SUFFIXES = (".geojson", ".json", ".geojsonl", ".gpkg", ".shp", ".fgb", ".zip")
+PARQUET_SUFFIXES = (".parquet", ".geoparquet")
+NEEDS_PLACE: tuple[Kind, ...] = ("zones", "stations", "addresses", "streets")
+
+
+@dataclass
+class Session:
+    """One reading of one file: what is found out in the first chunk and kept for the rest."""
+
+    path: Path
+    kind: Kind
+    declared: str | None
+    columns: Mapping[str, str] | None
+    layer: str | None
+    level: str | None
+    sheet: str | None
+    encoding: str | None
+    territory: Any
+    existing_codes: Collection[str]
+    skip_bad_rows: bool
+    _failed: list[pd.DataFrame] = field(default_factory=list)
+    _told: list[str] = field(default_factory=list)
+    _reference: Reference | None = None
+    _reader: RowReader | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no reading of the file could mend."""
+        if self.kind not in KINDS:
+            raise FileFormatError(
+                f"不认识的数据种类“{self.kind}”。",
+                f"unknown kind {self.kind!r}",
+                remedy=f"可用：{'、'.join(KINDS)}。",
+            )
+        if self.level is not None:
+            if self.level not in LEVEL_WORDS:
+                names = "、".join(f"{level.name}（{code}）" for code, level in LEVELS.items())
+                raise FileFormatError(
+                    f"不认识的层级“{self.level}”。",
+                    f"unknown level {self.level!r}",
+                    remedy=f"可用：{names}。",
+                )
+            self.level = LEVEL_WORDS[self.level]
+        if not self.path.exists():
+            raise FileFormatError(f"没有文件“{self.path}”。", f"no file {self.path}", remedy="请核对路径。")
+        if self.declared is not None:
+            reference(self.declared)
+
+    def warnings(self) -> list[str]:
+        """Return the warnings of all chunks so far."""
+        return list(self._told)
+
+    def finish(self) -> None:
+        """Raise what was found, once the whole file has been read."""
+        if self._failed:
+            faults = pd.concat(self._failed, ignore_index=True)
+            rows = faults["row"].nunique()
+            first = faults.iloc[0]
+            raise BadRecordsError(
+                f"“{self.path.name}”有 {rows:,} 行不合格，共 {len(faults):,} 处问题；"
+                f"第一处：第 {first['row']} 行“{first['column']}”列：{first['problem']}（{first['value']}）。",
+                f"{len(faults):,} faults in {rows:,} rows of {self.path.name}",
+                faults=faults,
+                remedy="请按清单改正后重试，或加 --skip-bad-rows 只载入合格的行。",
+            )
+
+    def chunks(self, chunk_rows: int) -> Iterator[Loaded]:
+        """Yield the good rows of each chunk; after the first bad row only check the rest."""
+        for raw in self._raw(chunk_rows):
+            known = len(self._told)
+            loaded = self._check(raw)
+            if loaded is not None and not self._failed:
+                yield Loaded(loaded.frame, loaded.rejected, tuple(self._told[known:]))
+
+    def _raw(self, chunk_rows: int) -> Iterator[RawChunk]:
+        suffix = self.path.suffix.lower()
+        if suffix in CSV_SUFFIXES:
+            return read_csv(self.path, chunk_rows, self.encoding)
+        if suffix in EXCEL_SUFFIXES:
+            return read_excel(self.path, chunk_rows, self.sheet)
+        if suffix in PARQUET_SUFFIXES:
+            return read_parquet(self.path, chunk_rows)
+        if suffix in VECTOR_SUFFIXES:
+            return read_vectors(self.path, chunk_rows, self.layer, self.encoding)
+        known = "、".join((*VECTOR_SUFFIXES, *PARQUET_SUFFIXES, *CSV_SUFFIXES, *EXCEL_SUFFIXES))
+        raise FileFormatError(
+            f"不认识的文件类型“{suffix or self.path.name}”。",
+            f"unknown file type {suffix!r}",
+            remedy=f"可读：{known}；OpenStreetMap 的 .osm.pbf 用 read_osm 读取。",
+        )
+
+    def _check(self, raw: RawChunk) -> Loaded | None:
+        faults = FaultList(self.path.name)
+        for row, column, value, problem, remedy in raw.faults:
+            faults.add(np.array([row]), column, [value], problem, remedy)
+        for warning in raw.warnings:
+            self._tell(warning)
+        reader = self._reader or self._prepare(raw, faults)
+        if reader is None:
+            self._failed.append(faults.frame())
+            return None
+        self._reader = reader
+        values = reader.read(raw.table, raw.rows, faults)
+        shapes = self._shapes(raw, reader, faults)
+        if faults.fatal or (len(faults) and not self.skip_bad_rows):
+            self._failed.append(faults.frame())
+            return None
+        good = ~np.isin(raw.rows, faults.bad_rows())
+        frame = gpd.GeoDataFrame(values[good], geometry=shapes[good], crs=INTERNAL_CRS).reset_index(drop=True)
+        if self.kind == "streets":
+            frame = frame.explode(index_parts=False, ignore_index=True)
+            frame["walkable"] = frame["walkable"].astype(bool)
+        if self.territory is not None:
+            self._tell(far_warning(frame.geometry.to_numpy(), self.territory, self.path.name))
+        return Loaded(frame, _rejected(faults, raw))
+
+    def _tell(self, warning: str | None) -> None:
+        if warning and warning not in self._told:
+            self._told.append(warning)
+
+    def _prepare(self, raw: RawChunk, faults: FaultList) -> RowReader | None:
+        """Match the headings, once; None when a column that the kind needs is missing (reported)."""
+        headings = [str(heading) for heading in raw.table.columns]
+        raw.table.columns = pd.Index(headings)
+        found, constants, absent = match_headings(headings, self.kind, self.columns)
+        has_shapes = raw.geometry is not None or "geometry" in found or {"lon", "lat"} <= found.keys()
+        listed = "、".join(headings) or "（没有）"
+        for heading in absent:
+            faults.add_fatal(heading, "", f"文件里没有这一列；有：{listed}", "请核对列名。")
+        for column in COLUMNS[self.kind]:
+            if column.required and column.name not in found and column.name not in constants:
+                names = "、".join(dict.fromkeys((column.name, *column.aliases)))
+                faults.add_fatal(
+                    column.name,
+                    "",
+                    f"缺少必需的列“{column.meaning.split(':')[0]}”；文件的列有：{listed}",
+                    f"请添加一列，列名可为：{names}；或指明哪一列是它。",
+                )
+        if self.kind == "zones" and self.level is None and "level" not in found and "level" not in constants:
+            faults.add_fatal(
+                "level",
+                "",
+                "没有层级列，命令里也没有指明层级",
+                "请添加“层级”列，或指明层级（如 grid 网格）。",
+            )
+        if not has_shapes and self.kind in NEEDS_PLACE:
+            remedy = "请添加经度、纬度两列（点），或一列 WKT/GeoJSON 几何（列名 geometry 或 wkt）。"
+            faults.add_fatal("geometry", "", f"没有几何；文件的列有：{listed}", remedy)
+        if faults.fatal:
+            return None
+        return RowReader(
+            self.kind,
+            found,
+            constants,
+            self.level,
+            SeenCodes(self.existing_codes if self.kind in CODED else ()),
+        )
+
+    def _shapes(self, raw: RawChunk, reader: RowReader, faults: FaultList) -> Any:  # noqa: ANN401  array of geometries
+        """Return the rows' geometries in EPSG:4490, None where there is none or a bad one (reported)."""
+        required = self.kind in NEEDS_PLACE
+        found = dict(reader.found)
+        if raw.geometry is not None:
+            broken = np.zeros(len(raw.rows), dtype=bool)
+            broken[list(raw.broken)] = True
+            reasons = [raw.broken[int(i)] for i in np.flatnonzero(broken)]
+            faults.add(
+                raw.rows[broken], "geometry", [""] * len(reasons), reasons, "请在 GIS 软件里检查并修复几何。"
+            )
+            ref = self._ref(raw.crs, None)
+            shapes = raw.geometry
+            if raw.crs is not None and self.declared is not None:
+                shapes = _unproject(shapes, raw.crs, ref, self.declared)
+            wanted = ~broken if required else np.zeros(len(raw.rows), dtype=bool)
+            shapes = check_shapes(shapes, raw.rows, self.kind, ref, faults, column="geometry", wanted=wanted)
+        elif "geometry" in found:
+            column = found["geometry"]
+            shapes, bad, named = parse_shapes(raw.table[column].astype("str"), raw.rows, column, faults)
+            ref = self._ref(None, named)
+            wanted = ~bad if required else np.zeros(len(raw.rows), dtype=bool)
+            shapes = check_shapes(shapes, raw.rows, self.kind, ref, faults, column=column, wanted=wanted)
+        elif {"lon", "lat"} <= found.keys():
+            ref = self._ref(None, None)
+            shapes = points_from_columns(raw.table, found, raw.rows, ref, faults, required=required)
+        else:
+            return np.full(len(raw.table), None, dtype=object)
+        for warning in ref.warnings:
+            self._tell(warning)
+        return shapes
+
+    def _ref(self, crs: CRS | None, named: str | None) -> Reference:
+        """Return the reference of the file: declared, or its own."""
+        if self._reference is None:
+            declared = self.declared or named
+            if declared is None:
+                if crs is None:
+                    raise undeclared_reference(self.path.name)
+                declared = _own_reference(crs)
+            self._reference = Reference(declared)
+        return self._reference
+
+
+def _own_reference(crs: CRS) -> str:
+    flat = crs.to_2d()
+    epsg = flat.to_epsg(min_confidence=60)
+    if epsg is not None:
+        return f"EPSG:{epsg}"
+    if flat.to_authority() == ("OGC", "CRS84"):
+        return "EPSG:4326"
+    raise UnknownReferenceError(
+        f"文件自带的坐标系“{crs.name}”对不上任何 EPSG 代码。",
+        f"the file's own reference {crs.name} matches no EPSG code",
+        remedy="请核对后声明它的 EPSG 代码。",
+    )
+
+
+def _unproject(shapes: Any, crs: CRS, ref: Reference, declared: str) -> Any:  # noqa: ANN401  array of geometries
+    """Check a declaration against the file's own reference; bring a projected GCJ-02 or BD-09 layer to degrees."""
+    empty = gpd.GeoDataFrame({"a": []}, geometry=gpd.GeoSeries([], crs=crs))
+    to_internal(empty, declared)  # raises MixedReferenceError where they contradict
+    if isinstance(reference(declared), str) and crs.is_projected:
+        ref.warnings.append(f"文件坐标为投影坐标（{crs.name}），已先还原为经纬度，再按 {declared} 转换。")
+        series = gpd.GeoDataFrame({"a": range(len(shapes))}, geometry=shapes, crs=crs)
+        return to_internal(series).geometry.to_numpy()
+    return shapes
+
+
+def _rejected(faults: FaultList, raw: RawChunk) -> pd.DataFrame:
+    """Return the faults with the text of each row that was left out, so that it can be mended and loaded alone."""
+    frame = faults.frame()
+    if not len(frame):
+        return empty_faults().assign(record=pd.Series(dtype="str"))
+    places = pd.Series(np.arange(len(raw.rows)), index=raw.rows)
+    bad = places.reindex(frame["row"].unique()).dropna().astype(int)
+    records = {row: _record(raw.table.iloc[place]) for row, place in bad.items()}
+    return frame.assign(record=frame["row"].map(records).fillna(""))
+
+
+def _record(row: pd.Series[Any]) -> str:
+    given = row[row.notna() & (row.astype("str") != "")]
+    return "；".join(f"{heading}={value}" for heading, value in given.items())

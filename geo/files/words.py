@@ -1,0 +1,183 @@
+"""The words that offices write, and what they mean in code: headings, kinds, levels, yes and no."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from geo.records import COLUMNS, KINDS, LAYER_NAMES, LEVELS, SUBJECT_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from geo.records import Kind
+
+GEOMETRY_HEADINGS = (
+    "geometry",
+    "geom",
+    "the_geom",
+    "wkt",
+    "geojson",
+    "wkb",
+    "几何",
+    "图形",
+    "坐标串",
+    "边界",
+)
+"""Headings of a column of WKT, GeoJSON or hexadecimal WKB in a table."""
+
+PHONE_HEADINGS = ("phone", "联系电话", "电话", "手机", "手机号", "联系方式")
+
+SUBJECT_WORDS: dict[str, str] = {
+    **{kind: kind for kind in SUBJECT_KINDS},
+    **dict.fromkeys(("户", "居民", "居民户", "住户", "家庭", "家庭户", "人户", "户籍"), "household"),
+    **dict.fromkeys(
+        (
+            "商户",
+            "企业",
+            "商户/企业",
+            "商铺",
+            "店铺",
+            "门店",
+            "沿街商铺",
+            "个体工商户",
+            "个体户",
+            "公司",
+            "商业",
+        ),
+        "business",
+    ),
+    **dict.fromkeys(
+        ("单位", "机关", "事业单位", "机关单位", "机构", "学校", "医院", "驻区单位", "社会组织", "园区"),
+        "institution",
+    ),
+    **dict.fromkeys(("楼栋", "楼", "楼幢", "幢", "栋", "建筑", "建筑物", "房屋", "楼宇"), "building"),
+    **dict.fromkeys(("小区", "住宅小区", "居住小区", "院落", "小区/院落"), "estate"),
+    **dict.fromkeys(("设施", "公共设施", "部件", "公园", "停车场", "场所"), "facility"),
+}
+
+ZONE_WORDS: dict[str, str] = {
+    "general": "general",
+    "dedicated": "dedicated",
+    **dict.fromkeys(("综合", "综合网格", "普通", "普通网格", "一般", "一般网格", "基础网格"), "general"),
+    **dict.fromkeys(("专属", "专属网格", "专门网格", "专属型"), "dedicated"),
+}
+
+STATION_WORDS: dict[str, str] = {
+    "center": "center",
+    "zone": "zone",
+    "point": "point",
+    **dict.fromkeys(("中心", "镇中心", "街道中心", "总站", "党群服务中心", "社区党群服务中心"), "center"),
+    **dict.fromkeys(("片区", "片区中心", "片区站", "分中心", "功能片区"), "zone"),
+    **dict.fromkeys(
+        ("站点", "点", "点位", "服务点", "服务站", "驿站", "党群服务站", "党群服务点", "红帆驿站"), "point"
+    ),
+}
+
+KIND_WORDS: dict[Kind, dict[str, str]] = {
+    "zones": ZONE_WORDS,
+    "subjects": SUBJECT_WORDS,
+    "stations": STATION_WORDS,
+}
+
+LEVEL_WORDS: dict[str, str] = {
+    **{code: code for code in LEVELS},
+    **{level.name: code for code, level in LEVELS.items()},
+    **dict.fromkeys(("区", "县", "区县", "区/县", "县级"), "county"),
+    **dict.fromkeys(("街道", "镇", "乡", "乡镇", "街镇", "街道/镇"), "street"),
+    **dict.fromkeys(("社区", "村", "居委会", "村委会", "居村", "社区/村"), "community"),
+    **dict.fromkeys(("基础网格", "综合网格"), "grid"),
+    **dict.fromkeys(("微格",), "microgrid"),
+    **dict.fromkeys(("片区",), "functional"),
+}
+LAYER_WORDS: dict[str, str] = {
+    **{code: code for code in LAYER_NAMES},
+    **{name: code for code, name in LAYER_NAMES.items()},
+    **dict.fromkeys(("党建",), "party"),
+    **dict.fromkeys(("综治", "平安"), "order"),
+    **dict.fromkeys(("民政",), "civil"),
+    **dict.fromkeys(("城管", "城市管理"), "urban"),
+    **dict.fromkeys(("警务", "公安"), "police"),
+}
+TRUTH_WORDS: dict[str, bool] = {
+    **dict.fromkeys(("true", "1", "是", "y", "yes", "t", "可", "能", "√"), True),
+    **dict.fromkeys(("false", "0", "否", "n", "no", "f", "不可", "不能", "×"), False),
+}
+
+
+def plain(heading: str) -> str:
+    """Return a heading as headings are compared: lower case, no spaces, no unit or remark in brackets.
+
+    Examples
+    --------
+    >>> plain(" 经度（度） ")
+    '经度'
+    """
+    text = (
+        str(heading)
+        .strip()
+        .strip("\ufeff*＊")
+        .lower()
+        .replace(" ", "")
+        .replace("\u3000", "")
+        .replace("\n", "")
+    )
+    for bracket in ("(", "（", "[", "【"):
+        text = text.split(bracket)[0] or text
+    return text
+
+
+@cache
+def _known_headings() -> frozenset[str]:
+    names = {
+        plain(name) for kind in KINDS for column in COLUMNS[kind] for name in (column.name, *column.aliases)
+    }
+    return frozenset(names | set(GEOMETRY_HEADINGS))
+
+
+def is_heading(text: str) -> bool:
+    """Whether a cell's text is a heading that some kind of record knows."""
+    return plain(text) in _known_headings()
+
+
+def match_headings(
+    headings: Sequence[str], kind: Kind, given: Mapping[str, str] | None
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Find which heading of a file is which column.
+
+    Parameters
+    ----------
+    headings
+        Of the file.
+    kind
+        Of its records.
+    given
+        What the user says: ``{"code": "房屋编号"}``; ``{"kind": "=household"}`` gives every row that value.
+
+    Returns
+    -------
+    tuple
+        ``{column: heading}``, ``{column: constant}`` and the given headings that the file does not have. A column
+        takes the heading that is its own name before one of its aliases, in the order of the aliases.
+    """
+    by_plain: dict[str, str] = {}
+    for heading in headings:
+        by_plain.setdefault(plain(heading), heading)
+    constants = {name: heading[1:] for name, heading in (given or {}).items() if heading.startswith("=")}
+    named = {name: heading for name, heading in (given or {}).items() if name not in constants}
+    present = {
+        name: by_plain[plain(heading)] for name, heading in named.items() if plain(heading) in by_plain
+    }
+    found = present | {name: heading for name, heading in named.items() if heading in headings}
+    absent = [heading for name, heading in named.items() if name not in found]
+    taken = set(found.values())
+    candidates = [(c.name, (c.name, *c.aliases)) for c in COLUMNS[kind]] + [("geometry", GEOMETRY_HEADINGS)]
+    for name, aliases in candidates:
+        if name in found or name in constants:
+            continue
+        free = (by_plain[plain(alias)] for alias in aliases if plain(alias) in by_plain)
+        choice = next((heading for heading in free if heading not in taken), None)
+        if choice is not None:
+            found[name] = choice
+            taken.add(choice)
+    return found, constants, absent
