@@ -224,7 +224,7 @@ def _filled(shape: shapely.Geometry, fill_m2: float) -> shapely.Geometry:
     for part in shapely.get_parts(shape):
         holes = [ring for ring in part.interiors if shapely.Polygon(ring).area > fill_m2]
         parts.append(shapely.Polygon(part.exterior, holes))
-    return shapely.union_all(parts)
+    return shapely.union_all(np.array(parts, dtype=object))
 
 
 def _reach(
@@ -238,7 +238,7 @@ def _reach(
         radius = street_m * band / _BANDS
         parts = network.parts_between(places, row, walks_m, nearer_m, limit_m - radius)
         if len(parts):
-            buffers.append(shapely.buffer(shapely.multilinestrings(parts), radius, quad_segs=4))
+            buffers.append(shapely.union_all(shapely.buffer(parts, radius, quad_segs=4)))
             nearer_m = limit_m - radius
     return shapely.union_all(buffers) if buffers else shapely.Polygon()
 
