@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import atexit
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
 from api.settings import get_settings
 from api.store.cluster import Cluster
 from api.store.errors import SchemaError, StoreError
-from api.store.schema import ensure
+from api.store.schema import HEAD, current, ensure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,17 +88,72 @@ def get_engine() -> Engine:
     try:
         ensure(engine)
     except OperationalError as error:
-        raise StoreError(
-            "无法连接数据库。",
-            f"cannot connect to the database: {str(error.orig).strip()}",
-            remedy="请检查 ONEGRID_DATABASE_URL、网络和数据库服务是否已启动。",
-        ) from error
+        raise _unreachable(error) from error
     return engine
 
 
 def _leave(engine: Engine, cluster: Cluster) -> None:
     engine.dispose()
     cluster.release()
+
+
+@dataclass(frozen=True)
+class StatusLine:
+    """One line of ``onegrid db status``."""
+
+    name: str
+    value: str
+
+
+def database_status() -> list[StatusLine]:
+    """Describe the database without starting, migrating or otherwise changing it."""
+    url = get_settings().database_url
+    lines: list[StatusLine] = []
+    if url is None:
+        cluster = get_cluster()
+        running = cluster.pid is not None and cluster.ready()
+        made = f"PostgreSQL {cluster.major}" if cluster.exists else "尚未建立"
+        lines += [
+            StatusLine("方式", "内置"),
+            StatusLine("数据目录", f"{cluster.data} ({made})"),
+            StatusLine("状态", f"运行中 (进程 {cluster.pid})" if running else "已停止"),
+        ]
+        if not running:
+            return lines
+        engine = make_engine(cluster.url)
+    else:
+        engine = make_engine(url)
+        lines.append(StatusLine("方式", f"外部: {engine.url.render_as_string(hide_password=True)}"))
+    try:
+        with engine.connect() as connection:
+            row = connection.execute(
+                text(
+                    """SELECT current_setting('server_version') AS server,
+                              (SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis') AS postgis,
+                              pg_size_pretty(pg_database_size(current_database())) AS size"""
+                )
+            ).one()
+            revision = current(connection)
+    except OperationalError as error:
+        raise _unreachable(error) from error
+    finally:
+        engine.dispose()
+    state = "最新" if revision == HEAD else f"本程序需要 {HEAD}"
+    return [
+        *lines,
+        StatusLine("PostgreSQL", row.server),
+        StatusLine("PostGIS", row.postgis or "未安装"),
+        StatusLine("大小", row.size),
+        StatusLine("结构版本", f"{revision} ({state})" if revision else "尚未建表"),
+    ]
+
+
+def _unreachable(error: OperationalError) -> StoreError:
+    return StoreError(
+        "无法连接数据库。",
+        f"cannot connect to the database: {str(error.orig).strip()}",
+        remedy="请检查 ONEGRID_DATABASE_URL、网络和数据库服务是否已启动。",
+    )
 
 
 @contextmanager

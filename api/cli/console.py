@@ -1,0 +1,151 @@
+"""What all commands share at the terminal: tables, progress bars, and failures in a planner's words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from typer.core import TyperGroup
+
+from geo.errors import BadRecordsError, GeoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import click
+
+out = Console()
+"""Results."""
+
+err = Console(stderr=True)
+"""Progress and failures: not part of a result that is piped on."""
+
+FAULTS_SHOWN = 50
+
+
+class Group(TyperGroup):
+    """Commands whose known failures end with a message instead of a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  what click says
+        """Run a command; show what a planner can mend, let defects surface as they are."""
+        try:
+            return super().invoke(ctx)
+        except BadRecordsError as error:
+            show_failure(error)
+            show_faults(error.faults.to_dict("records"))
+            raise typer.Exit(1) from error
+        except GeoError as error:
+            show_failure(error)
+            raise typer.Exit(1) from error
+
+
+def new_app(meaning: str) -> typer.Typer:
+    """Return a group of commands."""
+    return typer.Typer(
+        help=meaning, cls=Group, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+
+
+def show_failure(error: GeoError) -> None:
+    """Show what is wrong and what to do."""
+    lines = [f"[bold]{_plain(error.zh)}[/]"]
+    if error.remedy:
+        lines.append(_plain(error.remedy))
+    lines.append(f"[dim]{_plain(error.en)}[/]")
+    err.print(Panel("\n".join(lines), title="出错", border_style="red", title_align="left"))
+
+
+def show_faults(faults: Sequence[dict[Any, Any]]) -> None:
+    """Show bad rows of a file: file, row, column, value, problem, remedy."""
+    rows = [
+        [str(fault.get(name, "") if fault.get(name) is not None else "") for name in _FAULT_COLUMNS]
+        for fault in faults[:FAULTS_SHOWN]
+    ]
+    left = len(faults) - len(rows)
+    err.print(
+        table(
+            f"{len(faults)} 处问题" + (f"，只列前 {FAULTS_SHOWN} 处" if left else ""),
+            _FAULT_COLUMNS.values(),
+            rows,
+        )
+    )
+
+
+_FAULT_COLUMNS = {
+    "file": "文件",
+    "row": "行",
+    "column": "列",
+    "value": "值",
+    "problem": "问题",
+    "remedy": "处理办法",
+}
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def table(
+    title: str, headers: Iterable[str], rows: Iterable[Sequence[object]], *, numbers: int | None = None
+) -> Table:
+    """Return a table; columns from the ``numbers``-th on are right-aligned, integers get thousands separators."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for position, header in enumerate(headers):
+        made.add_column(header, justify="right" if numbers is not None and position >= numbers else "left")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row))
+    return made
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "未知"
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return _plain(str(value))
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
+    """Yield ``progress(fraction, message)`` that moves a bar on the terminal (silent when it is none)."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("[dim]{task.fields[message]}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task(title, total=1.0, message="")
+
+        def tell(fraction: float, message: str) -> None:
+            bar.update(task, completed=min(max(fraction, 0.0), 1.0), message=message)
+
+        yield tell
+
+
+def say(message: str) -> None:
+    """Print one line of result."""
+    out.print(_plain(message))
+
+
+def warn(message: str) -> None:
+    """Print one line that asks for attention."""
+    err.print(f"[yellow]注意:[/] {_plain(message)}")

@@ -1,0 +1,170 @@
+"""``onegrid load``: files into a territory."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.console import out, progress_bar, say, show_faults, table, warn
+from api.store import assignments, places, versions
+from api.store.engine import session
+from geo import files
+from geo.errors import FileFormatError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from api.store.places import LoadReport
+
+
+class RecordKind(StrEnum):
+    """What a file holds."""
+
+    zones = "zones"
+    subjects = "subjects"
+    stations = "stations"
+    addresses = "addresses"
+    streets = "streets"
+
+
+OSM_SUFFIX = ".pbf"
+
+
+def load(  # noqa: PLR0913  options of a command
+    file: Annotated[
+        Path, typer.Argument(help="文件: .geojson .gpkg .shp .parquet .csv .xlsx，或 .osm.pbf", exists=True)
+    ],
+    *,
+    kind: Annotated[RecordKind | None, typer.Option(help="文件内容 (除 .osm.pbf 外必填)")] = None,
+    territory: Annotated[str, typer.Option(help="辖区编码，例如 zhuanqiao")],
+    declared: Annotated[
+        str | None,
+        typer.Option("--crs", help="坐标系: EPSG:4490、EPSG:4528、GCJ-02、BD-09 …；文件未注明时必填"),
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="网格所属图层，例如 grid、party")] = None,
+    level: Annotated[str | None, typer.Option(help="网格所属层级，例如 community、grid")] = None,
+    table_name: Annotated[str | None, typer.Option("--table", help="GeoPackage 里的图层名")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Excel 工作表名")] = None,
+    encoding: Annotated[str | None, typer.Option(help="文字编码 (默认自动识别 UTF-8 / GBK)")] = None,
+    boundary: Annotated[
+        Path | None, typer.Option(help="辖区边界文件: 辖区不存在时据此新建", exists=True)
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="新建辖区的名称")] = None,
+    source: Annotated[str, typer.Option(help="新建辖区的数据来源")] = "",
+    date: Annotated[str, typer.Option(help="新建辖区的数据日期 (ISO 8601)")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="先删除辖区原有的同类数据")] = False,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="跳过坏行，写到 <文件名>.rejected.csv")
+    ] = False,
+    no_assign: Annotated[bool, typer.Option("--no-assign", help="加载管理对象后不重新分配")] = False,
+) -> None:
+    """Load one file in one transaction: all of it, or nothing and every fault at once."""
+    if file.suffix == OSM_SUFFIX:
+        _load_osm(file, territory, name, replace=replace)
+        return
+    if kind is None:
+        raise FileFormatError(
+            "请用 --kind 说明文件内容。", "--kind is missing", remedy="例如 --kind subjects"
+        )
+    with session() as opened:
+        if not places.is_loaded(opened, territory):
+            _make_territory(opened, territory, name, boundary, declared, source, date)
+    with progress_bar(f"加载 {file.name}") as progress, session() as opened:
+        _, area = places.levels_and_boundary(opened, territory)
+        chunks = files.read_chunks(
+            file,
+            kind.value,
+            declared=declared,
+            layer=table_name,
+            level=level,
+            sheet=sheet,
+            encoding=encoding,
+            territory=area,
+            skip_bad_rows=skip_bad_rows,
+        )
+        report = places.load_records(
+            opened,
+            territory,
+            kind.value,
+            chunks,
+            layer=layer,
+            level=level,
+            replace=replace,
+            progress=progress,
+        )
+    _show(report, file)
+    if kind is RecordKind.subjects and not no_assign:
+        _assign_again(territory)
+
+
+def _load_osm(file: Path, territory: str, name: str | None, *, replace: bool) -> None:
+    with progress_bar(f"读取 {file.name}") as progress:
+        progress(0.0, "解析 OpenStreetMap")
+        place = files.read_osm(file, code=territory, name=name or territory)
+        with session() as opened:
+            report = places.load_place(opened, place, progress, replace=replace)
+    _show(report, file)
+
+
+def _make_territory(  # noqa: PLR0913, PLR0917
+    opened: Any,  # noqa: ANN401  the store's session
+    territory: str,
+    name: str | None,
+    boundary: Path | None,
+    declared: str | None,
+    source: str,
+    date: str,
+) -> None:
+    if boundary is None:
+        raise FileFormatError(
+            f"辖区“{territory}”还不存在。",
+            f"no territory {territory!r}",
+            remedy="新建辖区请加 --boundary 边界文件 (以及 --name --source --date)。",
+        )
+    frame: gpd.GeoDataFrame = files.read_boundary(boundary, declared=declared)
+    places.new_territory(
+        opened,
+        territory,
+        name or territory,
+        frame.union_all(),
+        source=source or f"文件 {boundary.name}",
+        date=date or "日期未注明",
+    )
+
+
+def _show(report: LoadReport, file: Path) -> None:
+    out.print(
+        table(
+            f"已加载到 {report.territory}" + (f"，网格在草稿版本 {report.version}" if report.version else ""),
+            ("内容", "条数"),
+            [(places.KIND_NAMES[kind], count) for kind, count in report.counts.items()],
+            numbers=1,
+        )
+    )
+    for line in report.warnings:
+        warn(line)
+    if len(report.rejected):
+        rejected = file.with_name(f"{file.name}.rejected.csv")
+        files.write_rejected(report.rejected, rejected)
+        show_faults(report.rejected.to_dict("records"))
+        warn(f"跳过 {len(report.rejected)} 处问题，明细写在 {rejected}")
+
+
+def _assign_again(territory: str) -> None:
+    """Assign the versions that readers look at: new subjects are in no zone until then."""
+    with session() as opened:
+        codes = [each.code for each in versions.list_versions(opened, territory) if each.valid_to is None]
+    for code in codes[:2]:
+        with progress_bar(f"分配 {code}") as progress, session() as opened:
+            counted = places.counts_of(opened, territory)
+            if counted["zones"]:
+                assignments.assign(opened, code, progress)
+                say(f"已重新分配 {code}。")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``onegrid load``."""
+    app.command(help="加载文件: 网格、管理对象、服务站、地址、道路，或 OpenStreetMap 数据")(load)

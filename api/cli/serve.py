@@ -1,0 +1,75 @@
+"""``onegrid serve``: the service on this machine."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+from rich.console import Console
+
+from api.app import create_app
+from api.deps import Services
+from api.settings import get_settings
+from api.store.accounts import FIRST_ADMIN, add_first_admin
+from api.store.credentials import LINK_MINUTES, make_link
+from api.store.engine import get_engine
+from api.store.jobs import JobRunner
+from api.store.transactions import transaction
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="监听地址 address (默认 ONEGRID_HOST)")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="监听端口 port (默认 ONEGRID_PORT)", min=1, max=65535)
+    ] = None,
+    link: Annotated[bool, typer.Option(help="显示管理员的一次性登录链接 print a sign-in link")] = True,
+) -> None:
+    """启动服务：打开打印出的链接即可登录。Start the service and print a one-time sign-in link."""
+    settings = get_settings()
+    host, port = host or settings.host, port or settings.port
+    set_up_logging()
+    engine = get_engine()
+    services = Services(settings, engine, JobRunner(engine))
+    with transaction(engine) as session:
+        add_first_admin(session)
+        token = make_link(session, FIRST_ADMIN) if link else None
+    application = create_app(settings, services=services)
+    address = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104  compared, not bound
+    console = Console()
+    console.print(f"OneGrid 一网格 [bold]{address}[/]")
+    if token is not None:
+        # Plain: a terminal that wraps or styles the link would break it.
+        console.print(f"管理员一次性登录链接（{LINK_MINUTES} 分钟内有效，只能用一次） One-time sign-in link:")
+        print(f"{address}/sign-in?token={token}", flush=True)  # noqa: T201
+    # uvicorn's own access log would write addresses and links that stand in queries: the gate logs paths only.
+    uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning", server_header=False)
+
+
+def set_up_logging() -> None:
+    """Log one line of JSON per event to standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=_standard_error()),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _standard_error():  # noqa: ANN202
+    import sys  # noqa: PLC0415
+
+    return sys.stderr
