@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 ROLES: Final = ("viewer", "planner", "publisher", "admin")
-"""Each may do what those before it may. The admin may do everything everywhere; each disclosure is audited."""
+"""Each may do what those before it may. The admin may do all, everywhere; each disclosure is audited."""
 
 ROLE_NAMES: Final = {"viewer": "查看员", "planner": "规划员", "publisher": "发布员", "admin": "管理员"}
 

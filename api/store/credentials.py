@@ -1,7 +1,7 @@
 """Passwords, one-time links, browser sessions and API keys: how a caller proves to be an account.
 
-Of every secret only a hash is kept: argon2id of passwords, which people choose, and SHA-256 of tokens, which are
-256 random bits.
+Of every secret only a hash is kept: argon2id of passwords, which people choose, and SHA-256 of tokens, which
+are 256 random bits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from api.store import audit
 from api.store.accounts import Caller, as_caller, find_account
@@ -132,6 +132,31 @@ def sign_in(
         "wrong name or password",
         remedy=f"连续输错 {tries} 次，账号将锁定 {lockout_minutes} 分钟。",
     )
+
+
+def change_password(
+    session: Session, caller: Caller, current: str | None, new: str, *, tries: int, lockout_minutes: int
+) -> None:
+    """Change one's own password; an account that has one must give it, under the rules of lockout.
+
+    Raises
+    ------
+    SignInError, LockedError
+        For a wrong current password, as for `sign_in`.
+    WeakPasswordError
+        For a new one that breaks the rules.
+    """
+    account = find_account(session, caller.name)
+    if account.password_hash is not None:
+        sign_in(
+            session,
+            caller.name,
+            current or "",
+            tries=tries,
+            lockout_minutes=lockout_minutes,
+            client=caller.client,
+        )
+    set_password(session, caller.name, new, actor=caller.actor)
 
 
 def make_link(session: Session, name: str, *, actor: audit.Actor | None = None) -> str:
@@ -267,6 +292,11 @@ def caller_of_key(session: Session, secret: str) -> Caller:
     return as_caller(session, account)
 
 
+def ping(session: Session) -> None:
+    """Ask the database for a sign of life."""
+    session.execute(text("SELECT 1"))
+
+
 def _start(session: Session, account: Account, actor: audit.Actor, method: str) -> SignedIn:
     oldest = _now() - timedelta(hours=SESSION_HOURS)
     session.execute(delete(SignInSession).where(SignInSession.created_at < oldest))
@@ -282,7 +312,7 @@ def _ended(found: SignInSession, idle_minutes: int) -> bool:
     return idle > timedelta(minutes=idle_minutes) or age > timedelta(hours=SESSION_HOURS)
 
 
-def _working_keys(account_id: int, key_name: str) -> Select[tuple[ApiKey]]:
+def _working_keys(account_id: int, key_name: str) -> Select[ApiKey]:
     return select(ApiKey).where(
         ApiKey.account_id == account_id, ApiKey.name == key_name, ApiKey.revoked_at.is_(None)
     )

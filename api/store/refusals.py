@@ -1,7 +1,7 @@
 """What the store refuses to a caller: wrong credentials, missing rights, requests that cannot be answered.
 
-``api.errors`` maps each class to an HTTP status; the command line prints them. See `api.store.errors` for failures
-of the database itself.
+``api.errors`` maps each class to an HTTP status; the command line prints them. See `api.store.errors` for
+failures of the database itself.
 """
 
 from __future__ import annotations

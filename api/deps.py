@@ -1,0 +1,93 @@
+"""What routes are given: the services of the app, one transaction, and who calls."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api.errors import TooManyRequestsError
+from api.settings import Settings
+from api.store.accounts import Caller
+from api.store.jobs import JobRunner
+from api.store.transactions import transaction
+
+MINUTE_S = 60
+
+
+@dataclass(frozen=True)
+class Services:
+    """What one app works with.
+
+    Parameters
+    ----------
+    settings
+        As set by the office.
+    engine
+        The database.
+    jobs
+        The pool for work longer than a second.
+    limiter
+        Counts of requests, in this process.
+    """
+
+    settings: Settings
+    engine: Engine
+    jobs: JobRunner
+    limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+
+    def limit(self, what: str, per_minute: int, who: str, cost: int = 1) -> None:
+        """Count a request against its limit.
+
+        Raises
+        ------
+        TooManyRequestsError
+            When the limit of the last minute is used up.
+        """
+        limit = RateLimitItemPerMinute(per_minute)
+        if not self.limiter.hit(limit, what, who, cost=min(cost, per_minute)):
+            raise TooManyRequestsError(MINUTE_S)
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _session(services: Annotated[Services, Depends(_services)]) -> Iterator[Session]:
+    with transaction(services.engine) as session:
+        yield session
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+def client_address(request: Request) -> str:
+    """Return the network address of the caller."""
+    return request.client.host if request.client is not None else "unknown"
+
+
+AppServices = Annotated[Services, Depends(_services)]
+
+# "function": committed before the answer is sent, so that an answer of success is one.
+Transaction = Annotated[Session, Depends(_session, scope="function")]
+
+SignedIn = Annotated[Caller, Depends(_caller)]
+
+Client = Annotated[str, Depends(client_address)]
+
+
+def _lookup_caller(services: AppServices, caller: SignedIn) -> Caller:
+    services.limit("lookup", services.settings.lookups_per_minute, caller.name)
+    return caller
+
+
+LookupCaller = Annotated[Caller, Depends(_lookup_caller)]
+"""The caller of a route that answers about places, counted against the limit of lookups."""

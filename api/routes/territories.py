@@ -1,0 +1,21 @@
+"""Territories and their versions."""
+
+from fastapi import APIRouter
+
+from api.deps import SignedIn, Transaction
+from api.schemas import TerritorySummary, VersionSummary
+from api.store import zones
+
+router = APIRouter(prefix="/api/territories", tags=["辖区与版本 Territories and versions"])
+
+
+@router.get("", summary="辖区列表 Territories")
+def list_territories(session: Transaction, _caller: SignedIn) -> list[TerritorySummary]:
+    """列出全部辖区，各带现行版本（没有发布过的，带最新草稿）。"""
+    return [TerritorySummary(**row) for row in zones.list_territories(session)]
+
+
+@router.get("/{code}/versions", summary="版本列表 Versions", responses={404: {"description": "没有这个辖区"}})
+def list_versions(code: str, session: Transaction, _caller: SignedIn) -> list[VersionSummary]:
+    """列出一个辖区的全部版本，最新的在前。"""
+    return [VersionSummary(**row) for row in zones.list_version_fields(session, code)]

@@ -1,0 +1,32 @@
+"""Zones of a version: tables and cards."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.deps import LookupCaller, SignedIn, Transaction
+from api.schemas import ZoneDetails, ZoneTable
+from api.store import zones
+
+router = APIRouter(prefix="/api/versions/{version}/zones", tags=["网格 Zones"])
+
+NOT_FOUND = {404: {"description": "没有这个版本、层级或网格"}}
+
+
+@router.get("", summary="网格表 Zones of a level", responses=NOT_FOUND)
+def list_zones(
+    version: str,
+    session: Transaction,
+    _caller: SignedIn,
+    level: Annotated[str, Query(description="层级编码", examples=["grid"], max_length=40)],
+) -> ZoneTable:
+    """列出一个层级的全部网格：编码、名称、面积、各类管理对象数、人数（户籍口径以数据为准，null 为未知）。"""
+    return ZoneTable(**zones.list_zones(session, version, level))
+
+
+@router.get("/{level}/{code}", summary="网格详情 One zone", responses={**NOT_FOUND, 429: {}})
+def describe_zone(
+    version: str, level: str, code: str, session: Transaction, caller: LookupCaller
+) -> ZoneDetails:
+    """返回一个网格的边界、人员、服务站与问题编号。无权限者看到的电话是脱敏的；看到完整电话会记入审计。"""
+    return ZoneDetails(**zones.describe_zone(session, caller, version, level, code))

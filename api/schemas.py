@@ -1,0 +1,484 @@
+"""What requests and answers hold, with examples: the source of ``/docs``."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Bbox = Annotated[list[float], Field(min_length=4, max_length=4, examples=[[121.37, 31.03, 121.44, 31.1]])]
+Point = Annotated[list[float], Field(min_length=2, max_length=2, examples=[[121.4023, 31.0712]])]
+Geometry = Annotated[
+    dict[str, Any], Field(description="GeoJSON, EPSG:4490", examples=[{"type": "MultiPolygon"}])
+]
+Counts = Annotated[
+    dict[str, int | None],
+    Field(description="per kind of subject; null: 未知", examples=[{"household": 412, "business": 23}]),
+]
+# PostgreSQL's text cannot hold NUL: refused here with a reason rather than there with an error.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(_Answer):
+    """RFC 9457 problem document."""
+
+    type: str = Field(examples=["urn:onegrid:problem:not-found"])
+    title: str = Field(examples=["没有找到"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["没有版本“monaco-v9”。"])
+    detail_en: str | None = Field(None, examples=["no version monaco-v9"])
+    remedy: str | None = Field(None, examples=["在 /api/territories 查看辖区及其版本。"])
+
+
+class Health(_Answer):
+    """The service and its database answer."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Credentials(_Request):
+    """Name and password."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=40, examples=["zhangsan"])]
+    password: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
+
+
+class Me(_Answer):
+    """Who is signed in."""
+
+    name: str = Field(examples=["zhangsan"])
+    display_name: str = Field(examples=["张三"])
+    role: str = Field(description="viewer, planner, publisher, admin", examples=["planner"])
+    csrf_token: str | None = Field(description="for the header X-CSRF-Token of writes; null for keys")
+    personal_data: bool = Field(description="may see persons somewhere")
+
+
+class NewPassword(_Request):
+    """A new password; the current one unless the account has none yet."""
+
+    current: Annotated[Text, Field(max_length=200)] | None = None
+    new: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
+
+
+class TerritoryEntry(_Answer):
+    """辖区."""
+
+    code: str = Field(examples=["zhuanqiao"])
+    name: str = Field(examples=["颛桥镇"])
+    synthetic: bool = Field(description="true: 示意数据")
+    source: str
+    data_date: str = Field(examples=["2026-03-01"])
+    notes: list[str]
+    bbox: Bbox
+
+
+class TerritorySummary(TerritoryEntry):
+    """A territory in the list."""
+
+    current_version: str | None = Field(examples=["zhuanqiao-v1"])
+
+
+class VersionSummary(_Answer):
+    """版本."""
+
+    version: str = Field(examples=["zhuanqiao-v1"])
+    number: int
+    status: str = Field(examples=["published"])
+    reason: str
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+
+class LevelSummary(_Answer):
+    """层级."""
+
+    code: str = Field(examples=["grid"])
+    name: str = Field(examples=["网格"])
+    rank: int
+    partition: bool = Field(description="its zones must be a coverage of their parents")
+    zones: int
+
+
+class LayerSummary(_Answer):
+    """图层."""
+
+    code: str = Field(examples=["grid"])
+    name: str = Field(examples=["网格"])
+    levels: list[LevelSummary]
+
+
+class Reconciliation(_Answer):
+    """assigned + outside + gap + no_location + bad_location = total."""
+
+    level: str
+    kind: str
+    total: int
+    assigned: int
+    outside: int
+    gap: int
+    no_location: int
+    bad_location: int
+
+
+class FaultFigures(_Answer):
+    """Faults of the last check."""
+
+    total: int
+    errors: int
+    warnings: int
+    by_kind: dict[str, int] = Field(examples=[{"gap": 3, "overlap": 2}])
+
+
+class CoverageFigures(_Answer):
+    """Households within so many minutes' walk of any station."""
+
+    minutes: int
+    households_reached: int | None
+    households_total: int
+    share: float | None
+
+
+class VersionDetails(VersionSummary):
+    """A version with its figures."""
+
+    territory: TerritoryEntry
+    checked_at: datetime | None
+    layers: list[LayerSummary]
+    reconciliation: list[Reconciliation]
+    faults: FaultFigures
+    stations: int
+    coverage: list[CoverageFigures]
+    map_approval: str = Field(
+        description="审图号, or the words that stand in for it", examples=["内部工作用图"]
+    )
+
+
+class StaffName(_Answer):
+    """A person in charge, by role and name."""
+
+    role: str | None = Field(examples=["网格长"])
+    name: str | None = Field(examples=["王芳"])
+
+
+class Staff(StaffName):
+    """A person in charge; the telephone is masked for those who may not see it."""
+
+    phone: str | None = Field(examples=["138****5678"])
+
+
+class _ZoneFigures(_Answer):
+    code: str = Field(examples=["310112103001017"])
+    name: str = Field(examples=["兴银第三网格"])
+    kind: str = Field(description="general 综合, dedicated 专属")
+    bbox: Bbox
+    area_m2: float
+    perimeter_m: float
+    counts: Counts
+    people: int | None = Field(description="residents; null: 未知")
+
+
+class ZoneEntry(_ZoneFigures):
+    """A zone in a table."""
+
+    parent: str | None
+    staff: list[StaffName]
+
+
+class ZoneTable(_Answer):
+    """The zones of one level."""
+
+    version: str
+    level: str
+    zones: list[ZoneEntry]
+
+
+class ParentZone(_Answer):
+    """The zone above."""
+
+    code: str
+    name: str
+    level: str
+
+
+class StationEntry(_Answer):
+    """服务站."""
+
+    code: str
+    name: str
+    kind: str = Field(description="center, zone, point")
+    address: str | None
+    point: Point
+
+
+class ZoneDetails(_ZoneFigures):
+    """One zone with everything about it."""
+
+    version: str
+    level: str
+    parent: ParentZone | None
+    children: int
+    stations: list[StationEntry]
+    faults: list[int] = Field(description="numbers of the faults that name it")
+    staff: list[Staff]
+    geometry: Geometry
+
+
+class StationTable(_Answer):
+    """The stations of a version's territory."""
+
+    version: str
+    stations: list[StationEntry]
+
+
+class FaultEntry(_Answer):
+    """One fault."""
+
+    number: int
+    level: str
+    kind: str = Field(examples=["gap"])
+    kind_name: str = Field(examples=["缺口"])
+    severity: str = Field(description="error, warning")
+    codes: list[str]
+    area_m2: float
+    width_m: float
+    subjects: int | None
+    message: str
+    message_en: str
+    bbox: Bbox
+    point: Point
+    geometry: Geometry
+
+
+class FaultTable(_Answer):
+    """The faults of the last check."""
+
+    version: str
+    faults: list[FaultEntry]
+
+
+class CircleEntry(_Answer):
+    """十五分钟服务圈."""
+
+    station: str | None = Field(description="null: all stations together")
+    minutes: int
+    walk_speed_mps: float
+    reached: dict[str, int | None] = Field(description="subjects by kind, and people")
+    share: float | None = Field(description="of all households")
+    geometry: Geometry
+
+
+class CircleTable(_Answer):
+    """Service circles."""
+
+    version: str
+    circles: list[CircleEntry]
+
+
+class FoundZone(_Answer):
+    """A zone that holds the place."""
+
+    layer: str
+    level: str
+    level_name: str
+    code: str
+    name: str
+    parent: str | None
+    staff: list[Staff]
+    edge_m: float = Field(description="from the place to the zone's edge, metres")
+
+
+class NearestStation(_Answer):
+    """The nearest station."""
+
+    code: str
+    name: str
+    walk_m: float | None = Field(description="on the streets, metres; null: no street leads there")
+    straight_m: float | None = Field(description="straight line (初筛), in place of a walk")
+
+
+class Match(_Answer):
+    """One place that the query may mean."""
+
+    text: str | None = Field(description="the known address; without the flat for those who may not see it")
+    confidence: float
+    point: Point
+    zones: list[FoundZone]
+    station: NearestStation | None
+    unassigned: dict[str, str] = Field(
+        description="partition levels without a zone here, and why: outside, gap", examples=[{"grid": "gap"}]
+    )
+
+
+class NearMiss(_Answer):
+    """A known address that comes near."""
+
+    text: str
+    confidence: float
+
+
+class LookupAnswer(_Answer):
+    """Which zones is it in."""
+
+    version: str | None = Field(examples=["monaco-v1"])
+    query: dict[str, Any]
+    ambiguous: bool = Field(description="several places in different zones, or within metres of an edge")
+    matches: list[Match]
+
+
+class LookupProblem(Problem):
+    """An address that matches nothing."""
+
+    near_misses: list[NearMiss] = []
+
+
+Coordinate = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class LookupQuery(_Request):
+    """An address, or lon and lat."""
+
+    id: Annotated[Text, Field(max_length=100)] | None = None
+    address: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    lon: Coordinate | None = None
+    lat: Coordinate | None = None
+
+
+class BatchLookup(_Request):
+    """Many queries at once."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "queries": [
+                        {"id": "1", "address": "颛兴东路1234弄15号"},
+                        {"id": "2", "lon": 121.4, "lat": 31.07},
+                    ],
+                    "crs": "EPSG:4490",
+                    "territory": "zhuanqiao",
+                }
+            ]
+        },
+    )
+    queries: list[LookupQuery] = Field(min_length=1)
+    crs: Annotated[Text, Field(max_length=20)] = "EPSG:4490"
+    territory: Annotated[Text, Field(max_length=40)] | None = None
+    as_of: date | datetime | None = None
+
+
+class BatchResult(LookupAnswer):
+    """The answer to one query of a batch."""
+
+    id: str | None
+    problem: str | None
+    near_misses: list[NearMiss]
+
+
+class BatchAnswer(_Answer):
+    """The answers in the order of the queries."""
+
+    version: str | None = Field(description="of all results; null when they differ")
+    results: list[BatchResult]
+
+
+class SearchResult(_Answer):
+    """Something that the words may mean."""
+
+    type: Literal["address", "zone", "station", "subject"]
+    title: str
+    subtitle: str
+    point: Point
+    bbox: Bbox | None = None
+    level: str | None = None
+    code: str | None = None
+
+
+class SearchAnswer(_Answer):
+    """What was found, best first."""
+
+    version: str
+    results: list[SearchResult]
+
+
+class JobStarted(_Answer):
+    """The job that does it; ask GET /api/jobs/{id}."""
+
+    job: int
+
+
+class JobEntry(_Answer):
+    """How far a job is."""
+
+    id: int
+    kind: str = Field(examples=["assign"])
+    status: Literal["waiting", "running", "done", "failed"]
+    percent: int
+    message: str
+    result: dict[str, Any] | None
+
+
+class ExceptionEntry(_Answer):
+    """豁免: a gap registered as legitimate."""
+
+    id: int
+    name: str
+    reason: str
+    registered_at: datetime
+    area_m2: float
+    geometry: Geometry
+
+
+class NewException(_Request):
+    """A gap to register as legitimate."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "六磊塘",
+                    "reason": "河道水面，由水务部门管理",
+                    "geometry": {
+                        "type": "Polygon",
+                        "coordinates": [[[121.4, 31.07], [121.41, 31.07], [121.41, 31.071], [121.4, 31.07]]],
+                    },
+                }
+            ]
+        },
+    )
+    name: Annotated[Text, Field(min_length=1, max_length=100)]
+    reason: Annotated[Text, Field(min_length=1, max_length=500)]
+    geometry: dict[str, Any] = Field(description="GeoJSON Polygon or MultiPolygon")
+    crs: Annotated[Text, Field(max_length=20)] = "EPSG:4490"
+
+
+class Publishing(_Request):
+    """Why a version is published."""
+
+    reason: Annotated[Text, Field(min_length=1, max_length=500, examples=["2026年网格调整，街道办会议通过"])]
+
+
+class AuditEntry(_Answer):
+    """One line of the audit trail."""
+
+    id: int
+    at: datetime
+    account: str
+    action: str = Field(examples=["disclosure"])
+    object: str
+    detail: dict[str, Any]
+    client: str | None
+
+
+class AuditTable(_Answer):
+    """Events, newest first."""
+
+    events: list[AuditEntry]

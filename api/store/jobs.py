@@ -1,0 +1,205 @@
+"""Work longer than a second: a row in ``job`` with its percentage, done by a small pool in the service's process.
+
+A job does all its writing in one transaction, together with the line that says it is done: after a crash it was either
+done or nothing of it was. Its percentage is written by transactions of its own, so that others see it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from sqlalchemy import text, update
+from sqlalchemy.orm import Session
+
+from api.store.errors import NotFoundError
+from api.store.models import Job
+from geo.errors import BadRecordsError, GeoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Engine
+
+    from api.store.accounts import Caller
+    from api.store.audit import Actor
+    from api.store.progress import Progress
+
+WORKERS: Final = 2
+"""Kernels use all cores themselves: more jobs at once would only slow each other down."""
+FAULTS_KEPT: Final = 200
+"""Faults of a file that a failed load lists; the rest is counted."""
+INTERRUPTED: Final = "服务重启"
+
+_LOCK_CLASS: Final = 0x6F6E6567
+_RECOVERY: Final = 1
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class JobState:
+    """How far a job is.
+
+    Parameters
+    ----------
+    status
+        ``waiting``, ``running``, ``done`` or ``failed``.
+    percent
+        0 to 100.
+    message
+        What it is doing, or why it failed.
+    result
+        What it gave, when done; the faults found, when it failed on a file's rows.
+    """
+
+    id: int
+    kind: str
+    status: str
+    percent: int
+    message: str
+    result: dict[str, Any] | None
+    account: str
+
+
+class JobRunner:
+    """The pool that does jobs for one database.
+
+    Parameters
+    ----------
+    engine
+        The database.
+
+    Notes
+    -----
+    The first runner of a database holds an advisory lock for as long as it lives, and only it marks what an earlier
+    service left behind: a second service beside it does not fail the first one's running jobs.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
+        self._lock: Connection | None = None
+
+    def start(self) -> int:
+        """Mark jobs that a stopped service left unfinished as failed; return how many."""
+        self._lock = self._engine.connect()
+        held = self._lock.scalar(
+            text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _LOCK_CLASS, "b": _RECOVERY}
+        )
+        self._lock.commit()
+        if not held:
+            self._lock.close()
+            self._lock = None
+            return 0
+        return recover(self._engine)
+
+    def stop(self) -> None:
+        """Let running jobs end, drop waiting ones (they are marked at the next start), and give the lock back."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._lock is not None:
+            self._lock.invalidate()
+            self._lock.close()
+
+    def submit(
+        self,
+        kind: str,
+        arguments: dict[str, Any],
+        actor: Actor,
+        work: Callable[[Session, Progress], dict[str, Any]],
+    ) -> int:
+        """Enqueue a job and return its number.
+
+        Parameters
+        ----------
+        kind
+            What it does: ``load``, ``assign``, ``check``, ``circles``.
+        arguments
+            What it was asked, for the record.
+        actor
+            Who asked.
+        work
+            Called with the transaction and ``progress(share, message)``, share from 0 to 1; returns a JSON object.
+        """
+        with Session(self._engine) as session, session.begin():
+            job = Job(kind=kind, arguments=arguments, account=actor.account)
+            session.add(job)
+            session.flush()
+            number = job.id
+        self._pool.submit(self._run, number, work)
+        return number
+
+    def _run(
+        self, number: int, work: Callable[[Session, Callable[[float, str], None]], dict[str, Any]]
+    ) -> None:
+        shown = [-1, ""]
+
+        def progress(share: float, message: str = "") -> None:
+            state = [min(99, max(0, int(share * 100))), message]
+            if state != shown:
+                shown[:] = state
+                self._note(number, percent=state[0], message=message)
+
+        self._note(number, status="running", started_at=_now())
+        try:
+            with Session(self._engine) as session, session.begin():
+                result = work(session, progress)
+                values = {
+                    "status": "done",
+                    "percent": 100,
+                    "message": "完成",
+                    "finished_at": _now(),
+                    "result": result,
+                }
+                session.execute(update(Job).where(Job.id == number).values(**values))
+        except GeoError as error:
+            _log.info("job refused", job=number, error=str(error))
+            self._fail(number, f"{error.zh}{error.remedy}", _faults(error))
+        except Exception as error:  # the pool would swallow it; the job must say that it failed
+            _log.exception("job failed", job=number)
+            self._fail(number, f"内部错误（{type(error).__name__}），请把任务号 {number} 告诉管理员。", None)
+
+    def _fail(self, number: int, message: str, result: dict[str, Any] | None) -> None:
+        self._note(number, status="failed", message=message, finished_at=_now(), result=result)
+
+    def _note(self, number: int, **values: Any) -> None:  # noqa: ANN401  columns of the row
+        with self._engine.begin() as connection:
+            connection.execute(update(Job).where(Job.id == number).values(**values))
+
+
+def recover(engine: Engine) -> int:
+    """Mark every unfinished job as failed because the service stopped; return how many there were."""
+    with engine.begin() as connection:
+        unfinished = update(Job).where(Job.status.in_(("waiting", "running")))
+        left = connection.execute(unfinished.values(status="failed", message=INTERRUPTED, finished_at=_now()))
+        return left.rowcount
+
+
+def get_job(session: Session, number: int, caller: Caller) -> JobState:
+    """Return how far a job is.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none of that number, or it is another's and the caller is no admin: results may show rows of
+        another's file.
+    """
+    job = session.get(Job, number)
+    if job is None or not (caller.role == "admin" or job.account == caller.name):
+        raise NotFoundError(f"没有编号为 {number} 的任务。", f"no job {number}", remedy="请核对任务号。")
+    return JobState(job.id, job.kind, job.status, job.percent, job.message, job.result, job.account)
+
+
+def _faults(error: GeoError) -> dict[str, Any] | None:
+    if not isinstance(error, BadRecordsError):
+        return None
+    rows = error.faults.head(FAULTS_KEPT).astype(object)
+    rows = rows.where(rows.notna(), None)
+    return {"faults": rows.to_dict("records"), "faults_total": len(error.faults)}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
