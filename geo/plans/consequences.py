@@ -18,7 +18,7 @@ import shapely
 from geo.crs import INTERNAL_CRS, to_metric
 from geo.errors import RefusedError
 from geo.plans.draft import Area, Change, Draft, PlanZone
-from geo.plans.redivision import GRID_DEG, Owner, check_patch, insert_vertices, redivide
+from geo.plans.redivision import GRID_DEG, Owner, check_patch, insert_vertices, redivide, refuse_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -93,6 +93,7 @@ def change_of(
     before = [draft.zone(level, code) for code in after if code not in known or (level, code) in draft]
     before += [draft.zone(*key) for key in delete]
     ours = {zone.code for zone in put} | {code for _, code in delete}
+    refuse_invalid(put)
     reach = shapely.union_all([zone.geometry for zone in (*before, *put)])
     rim = [zone for zone in draft.touching(level, reach) if zone.code not in ours]
     if not before and not put:

@@ -118,6 +118,24 @@ def insert_vertices(geometry: Area, points: NDArray[np.float64]) -> Area:
     return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
 
+def refuse_invalid(zones: Sequence[PlanZone]) -> None:
+    """Refuse zones whose rings cross themselves or enclose nothing.
+
+    Raises
+    ------
+    RefusedError
+        Naming the first such zone and the place.
+    """
+    for zone in zones:
+        if shapely.is_empty(zone.geometry) or not shapely.is_valid(zone.geometry):
+            raise RefusedError(
+                f"{zone.name}({zone.code})的边界自相交。",
+                f"{zone.code} would be no valid polygon: {shapely.is_valid_reason(zone.geometry)}",
+                place=shapely.centroid(zone.geometry),
+                remedy="请避免边界线自相交后重试。",
+            )
+
+
 def check_patch(before: Sequence[PlanZone], after: Sequence[PlanZone], rim: Sequence[PlanZone]) -> None:
     """Refuse a redivision that breaks law 1.
 
@@ -131,16 +149,8 @@ def check_patch(before: Sequence[PlanZone], after: Sequence[PlanZone], rim: Sequ
     Raises
     ------
     RefusedError
-        When a zone is no valid polygon, zones overlap or do not share their vertices, or ground is lost or gained.
+        When zones overlap or do not share their vertices, or ground is lost or gained.
     """
-    for zone in after:
-        if shapely.is_empty(zone.geometry) or not shapely.is_valid(zone.geometry):
-            raise RefusedError(
-                f"{zone.name}({zone.code})的边界自相交:{shapely.is_valid_reason(zone.geometry)}。",
-                f"{zone.code} would be no valid polygon",
-                place=shapely.centroid(zone.geometry),
-                remedy="请避免边界线自相交后重试。",
-            )
     together = np.array([zone.geometry for zone in (*after, *rim)], dtype=object)
     if not shapely.coverage_is_valid(together):
         edges = shapely.coverage_invalid_edges(together)
