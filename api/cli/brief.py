@@ -22,13 +22,37 @@ def brief(
     level: Annotated[str | None, typer.Option("--level", help="画哪个层级，如 grid、community")] = None,
 ) -> None:
     """生成简报: 一个可离线打开、可打印的网页 (A briefing page that opens offline and prints)."""
-    path = output or Path(f"{version}.html")
     with err.status(f"生成简报 {version}…"):
-        with session() as opened:
-            data = gather_briefing(opened, version, level, map_approval=get_settings().map_approval)
-        page = write_briefing(data)
-    path.write_text(page, encoding="utf-8")
+        path = brief_file(version, output or Path(f"{version}.html"), level=level)
     say(f"已写入 {path} ({path.stat().st_size / 1e6:.1f} MB)，可离线打开或打印。")
+
+
+def brief_file(version: str, path: Path, *, level: str | None = None) -> Path:
+    """Write the briefing page of a version.
+
+    Parameters
+    ----------
+    version
+        Code of the version.
+    path
+        File to write.
+    level
+        Code of the level that is drawn; by default grids, or the finest level above them.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version or level.
+    """
+    with session() as opened:
+        data = gather_briefing(opened, version, level, map_approval=get_settings().map_approval)
+    path.write_text(write_briefing(data), encoding="utf-8")
+    return path
 
 
 def register(app: typer.Typer) -> None:
