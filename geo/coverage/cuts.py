@@ -58,15 +58,18 @@ def cut_subjects(zones: Zones, frame: gpd.GeoDataFrame, kind: str, limits: Toler
     at, row = zones.tree.query(shapes, predicate="intersects")
     several = np.bincount(at, minlength=len(shapes))[at] > 1
     at, row = at[several], row[several]
-    shares = shapely.intersection(zones.plane.down(shapes[at]), zones.laid(row))
+    laid = zones.plane.down(shapes)
+    shares = shapely.intersection(laid[at], zones.laid(row))
     parts, owner = parts_of(shares)
     real = np.zeros(len(shares), dtype=bool)
     real[owner[at_least_wide(parts, limits.cut_m)]] = True
     findings = []
     for subject in np.unique(at[real]):
         here = np.flatnonzero(real & (at == subject))
-        if len(here) > 1:
-            here = here[np.argsort(-shapely.area(shares[here]), kind="stable")]
+        here = here[np.argsort(-shapely.area(shares[here]), kind="stable")]
+        # Where zones overlap, one may hold the whole of it: then nothing is cut.
+        rest, _ = parts_of(np.array([shapely.difference(laid[subject], shares[here[0]])], dtype=object))
+        if len(here) > 1 and at_least_wide(rest, limits.cut_m).any():
             pieces, _ = parts_of(shares[here[1:]])
             rows = tuple(int(number) for number in row[here])
             findings.append(Finding(kind, shapely.MultiPolygon(list(pieces)), rows, (names[subject],)))

@@ -86,7 +86,7 @@ def _of_faces(
         return [
             *overlaps(zones, cut.polygons[cut.depth > 1], limits.tolerance_m),
             *gaps(cut.polygons[cut.depth == 0], contacts, exceptions, limits),
-            *inlets(cut.outline, contacts, exceptions, limits),
+            *inlets(zones, cut.outline, contacts, exceptions, limits),
         ]
     laid = shapely.union_all(zones.plane.down(boundary))
     many = cut.polygons[cut.depth > 0]

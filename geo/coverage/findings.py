@@ -113,8 +113,14 @@ def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Fi
     places = np.array([findings[at].place for at in areal], dtype=object)
     narrow = {at for at, width in zip(areal, widths(places), strict=True) if width < limits.near_miss_m}
     kept = [finding for at, finding in enumerate(findings) if at not in narrow]
+    wide = np.array([finding.place for finding in kept], dtype=object)
+    tree = shapely.STRtree(wide)
     borders: dict[tuple[int, ...], list[shapely.Geometry]] = {}
     for at in sorted(narrow):
+        # The thin end of a wider fault between the same zones is part of it, not a second one.
+        beside = tree.query(findings[at].place, predicate="dwithin", distance=limits.near_miss_m)
+        if any(set(findings[at].rows) <= set(kept[number].rows) for number in beside):
+            continue
         borders.setdefault(tuple(sorted(findings[at].rows)), []).append(findings[at].place)
     for rows, pieces in borders.items():
         parts, _ = parts_of(np.array(pieces, dtype=object))

@@ -89,12 +89,17 @@ def repeated_codes(zones: Zones) -> list[Finding]:
 
 
 def without_consequences(findings: list[Finding], zones: Zones, tolerance_m: float) -> list[Finding]:
-    """Drop the gaps and overlaps that begin where the border of a zone crosses itself: its crossing explains them."""
-    points = {int(row): crossings(zones, int(row)) for row in np.flatnonzero(zones.broken)}
-    return [
-        finding
-        for finding in findings
-        if not any(
-            row in points and shapely.dwithin(points[row], finding.place, tolerance_m) for row in finding.rows
-        )
-    ]
+    """Drop the gaps and overlaps that the crossing border of an invalid zone explains.
+
+    These begin where the border crosses itself, or hang together with such a one and concern the same zone.
+    """
+    dropped: set[int] = set()
+    for row in np.flatnonzero(zones.broken):
+        near = [at for at, finding in enumerate(findings) if row in finding.rows]
+        front: shapely.Geometry = crossings(zones, int(row))
+        while near and not shapely.is_empty(front):
+            reached = [at for at in near if shapely.dwithin(front, findings[at].place, tolerance_m)]
+            near = [at for at in near if at not in reached]
+            dropped.update(reached)
+            front = shapely.GeometryCollection([findings[at].place for at in reached])
+    return [finding for at, finding in enumerate(findings) if at not in dropped]

@@ -196,7 +196,7 @@ def area_of(given: Any, crs: CRS, what: str) -> Geometries | None:  # noqa: ANN4
 
 def same_reference(given: gpd.GeoDataFrame | gpd.GeoSeries, crs: CRS, what: str) -> None:
     """Raise ``MixedReferenceError`` unless a frame is in this reference."""
-    if given.crs is None or not given.crs.to_2d().equals(crs.to_2d(), ignore_axis_order=True):
+    if given.crs is None or not (given.crs == crs or given.crs.to_2d() == crs.to_2d()):
         own = "未声明" if given.crs is None else given.crs.name
         raise MixedReferenceError(
             f"{what}的坐标系（{own}）与网格的（{crs.name}）不同。",
