@@ -51,10 +51,10 @@ class Group(TyperGroup):
             raise typer.Exit(1) from error
 
 
-def new_app(meaning: str) -> typer.Typer:
+def new_app(meaning: str, *, group: type[Group] = Group) -> typer.Typer:
     """Return a group of commands."""
     return typer.Typer(
-        help=meaning, cls=Group, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
+        help=meaning, cls=group, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.console import out, progress_bar, say, show_faults, table, warn
 from api.store import assignments, places, versions
+from api.store.bulk import area_of
 from api.store.engine import session
 from geo import files
 from geo.errors import FileFormatError
 
 if TYPE_CHECKING:
-    import geopandas as gpd
+    from sqlalchemy.orm import Session
 
     from api.store.places import LoadReport
 
@@ -31,6 +33,16 @@ class RecordKind(StrEnum):
 
 
 OSM_SUFFIX = ".pbf"
+
+
+@dataclass(frozen=True)
+class NewTerritory:
+    """What the command line says of a territory that is not there yet."""
+
+    name: str | None
+    boundary: Path | None
+    source: str
+    date: str
 
 
 def load(  # noqa: PLR0913  options of a command
@@ -71,7 +83,8 @@ def load(  # noqa: PLR0913  options of a command
         )
     with session() as opened:
         if not places.is_loaded(opened, territory):
-            _make_territory(opened, territory, name, boundary, declared, source, date)
+            options = NewTerritory(name, boundary, source, date)
+            _make_territory(opened, territory, options, file, kind, declared)
     with progress_bar(f"加载 {file.name}") as progress, session() as opened:
         _, area = places.levels_and_boundary(opened, territory)
         chunks = files.read_chunks(
@@ -109,29 +122,25 @@ def _load_osm(file: Path, territory: str, name: str | None, *, replace: bool) ->
     _show(report, file)
 
 
-def _make_territory(  # noqa: PLR0913, PLR0917
-    opened: Any,  # noqa: ANN401  the store's session
-    territory: str,
-    name: str | None,
-    boundary: Path | None,
-    declared: str | None,
-    source: str,
-    date: str,
+def _make_territory(
+    opened: Session, territory: str, options: NewTerritory, file: Path, kind: RecordKind, declared: str | None
 ) -> None:
-    if boundary is None:
+    """Make a territory whose polygon is that of a boundary file, or of the zones to be loaded."""
+    origin = options.boundary or (file if kind is RecordKind.zones else None)
+    if origin is None:
         raise FileFormatError(
             f"辖区“{territory}”还不存在。",
             f"no territory {territory!r}",
-            remedy="新建辖区请加 --boundary 边界文件 (以及 --name --source --date)。",
+            remedy="请先加载它的网格 (--kind zones)，或用 --boundary 指定边界文件 (另可加 --name --source --date)。",
         )
-    frame: gpd.GeoDataFrame = files.read_boundary(boundary, declared=declared)
+    frame = files.read(origin, "zones", declared=declared, level="street").frame
     places.new_territory(
         opened,
         territory,
-        name or territory,
-        frame.union_all(),
-        source=source or f"文件 {boundary.name}",
-        date=date or "日期未注明",
+        options.name or territory,
+        area_of(frame.union_all()),
+        source=options.source or f"文件 {origin.name}",
+        date=options.date or "日期未注明",
     )
 
 

@@ -154,3 +154,13 @@ def to_multi(geometries: Any) -> NDArray[Any]:  # noqa: ANN401  an array or list
     if len(single):
         result[single] = shapely.multipolygons(given[single], indices=np.arange(len(single)))
     return result
+
+
+def area_of(geometry: shapely.Geometry) -> shapely.MultiPolygon:
+    """Return the polygons of a geometry as one multipolygon."""
+    parts = [
+        part
+        for part in shapely.get_parts(geometry)
+        if isinstance(part, shapely.Polygon) and not part.is_empty
+    ]
+    return shapely.MultiPolygon(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 import shapely
 from sqlalchemy import text
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from geo.records import Place
-
-Maker = "Callable[..., Place]"
 
 
 def test_place_round_trip(session: Session, make_board: Callable[..., Place]) -> None:
@@ -59,7 +58,7 @@ def test_subjects_keep_what_is_unknown(session: Session, make_board: Callable[..
     stored = {row.code: row for row in rows}
     for given in place.subjects.itertuples():
         row = stored[given.code]
-        assert row.people == (None if given.people is None or given.people != given.people else given.people)  # noqa: PLR0124
+        assert row.people == (None if pd.isna(given.people) else given.people)
         assert (row.at is None) == (given.geometry is None)
         if row.at is not None:
             assert shapely.from_wkb(bytes(row.at)).equals_exact(given.geometry, 0.0)
