@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     Vertex = tuple[float, ...]
 
-GAP_WIDTHS_M = (0.05, 0.3, 1.5, 4.0, 9.0, 20.0)
+GAP_WIDTHS_M = (1.5, 4.0, 9.0, 20.0)
 OVERLAP_WIDTHS_M = (0.08, 0.4, 2.0, 5.0, 10.0, 18.0)
-SLIVER_WIDTHS_M = (0.05, 0.1, 0.2, 0.5)
+SLIVER_WIDTHS_M = (0.05, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Gaps narrower than a metre: nobody meant them."""
+
 INLETS = 3
 APART_M = 60.0
 """Injected faults keep this distance from each other, so that each can be told from the next."""

@@ -200,7 +200,7 @@ def test_addresses_lead_to_subjects(sample: Sample) -> None:
 def test_injected_faults_are_the_only_faults_of_the_party_layer(sample: Sample) -> None:
     injected = sample.injected
     assert Counter(injected["kind"]) == {
-        "gap": 6, "overlap": 6, "sliver": 4, "inlet": 3, "stray": 1, "duplicate": 1, "contained": 1,
+        "gap": 4, "overlap": 6, "sliver": 6, "inlet": 3, "stray": 1, "duplicate": 1, "contained": 1,
     }  # fmt: skip
     party = level(sample, "party").set_index("code").geometry
     assert {code for codes in injected["codes"] for code in codes} <= set(party.index)
