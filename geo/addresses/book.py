@@ -89,7 +89,6 @@ class AddressBook:
         keys: list[str] = []
         key_rows: list[int] = []
         heads: list[str] = []
-        head_rows: list[int] = []
         numbers: dict[str, int] = {}
         for row, text in enumerate(self._texts):
             if isinstance(text, str) and text.strip():
@@ -97,7 +96,6 @@ class AddressBook:
                     keys.append(key)
                     key_rows.append(row)
                     heads.append(f"{name}|{first}")
-                    head_rows.append(row)
                     numbers[name] = numbers.get(name, 0) + 1
             if progress is not None and row % 20_000 == 0:
                 progress(row / len(self._texts))
@@ -183,6 +181,9 @@ class AddressBook:
     def _gather(self, keys: Iterable[str]) -> NDArray[np.int32]:
         found = [self._keys.rows(key) for key in keys if key]
         return np.concatenate(found) if found else np.empty(0, dtype=np.int32)
+
+    def _below(self, name: str, first: str) -> NDArray[np.int32]:
+        return self._heads.rows(f"{name}|{first}") if first else self._places.rows(name)
 
     def _alike(self, name: str, cutoff: float) -> list[str]:
         """Return known names that look or sound like one."""

@@ -42,7 +42,8 @@ _SAINTS = {"st": "saint", "ste": "sainte"}
 _NUMBER = r"\d{1,4}(?:\s?(?:bis|ter|quater)\b|\s?[a-z]\b)?(?:\s?[-/]\s?\d+[a-z]?)*"
 _FIRST = re.compile(rf"^(?:n\s?°?\s?|no\.?\s)?({_NUMBER})\s*,?\s+(?=[^\W\d])")
 _LAST = re.compile(rf"^([^\d\W].*?),?\s+(?:n°\s?|no\.?\s)?({_NUMBER})$")
-_POSTCODE = re.compile(r"^(?:mc-?|f-?)?(\d{4,5})\s*(.*)$")
+_POSTCODE = re.compile(r"^(?:mc-?|f-?)?\d{4,5}\b")
+_TOWN = re.compile(r"^(.*\D)\s(\d{5}(?:\s+\D+)?)$")
 _INSIDE = {
     "building": re.compile(
         r"\b(?:batiment|bat|bloc|block|building|immeuble|imm|tower|tour)\.?\s*([a-z]|\d+)\b"
@@ -83,41 +84,34 @@ def european_parts(text: str) -> dict[str, str]:
     """
     if key := _KEY.fullmatch(text):
         return {part: value for part, value in key.groupdict().items() if value}
-    body = re.sub(
-        r"[\s_]+", " ", re.sub(r"[;|/\n]", ",", plain(text)).replace("'", " ").replace("’", " ")
-    ).strip(" ,")
+    body = re.sub(r"[;|/\n]", ",", plain(text)).replace("'", " ").replace("’", " ")
+    body = re.sub(r"[\s_]+", " ", body).strip(" ,")
     parts: dict[str, str] = {}
-    inside: dict[str, str] = {}
     for slot, pattern in _INSIDE.items():
         if found := pattern.search(body, 1):
-            inside[slot] = next(group for group in found.groups() if group)
+            parts[slot] = next(group for group in found.groups() if group)
             body = (body[: found.start()] + "," + body[found.end() :]).strip(" ,")
     if found := _FIRST.match(body):
         parts["number"] = found[1]
         body = body[found.end() :]
-    pieces = [piece.strip() for piece in body.split(",") if piece.strip()]
-    street = pieces.pop(0) if pieces else ""
-    if "number" not in parts:
-        if found := _LAST.match(street):
-            street, parts["number"] = found[1], found[2]
-        elif pieces and re.fullmatch(_NUMBER, pieces[0]) and not re.fullmatch(r"\d{5}", pieces[0]):
-            parts["number"] = pieces.pop(0)
-    if not pieces and (found := re.match(r"^(.*\D)\s(\d{5}(?:\s+\D+)?)$", street)):
+    street, *pieces = [piece.strip() for piece in body.split(",") if piece.strip()] or [""]
+    if not pieces and (found := _TOWN.match(street)):
         street, pieces = found[1], [found[2]]
-    road = _street(street)
-    result = {"road": road} if road else {}
-    if "number" in parts:
-        result["number"] = re.sub(r"\s", "", parts["number"]).replace("/", "-")
-    result |= inside
-    towns = []
-    for piece in pieces:
-        found = _POSTCODE.match(piece)
-        town = _words(found[2] if found else piece)
-        if town:
-            towns.append(town)
-    if towns:
-        result["city"] = towns[0]
-    return result
+    if "number" not in parts:
+        street, parts["number"] = _number_behind(street, pieces)
+    towns = [town for piece in pieces if (town := _words(_POSTCODE.sub("", piece)))]
+    number = re.sub(r"\s", "", parts["number"]).replace("/", "-")
+    given = {"road": _street(street), **parts, "number": number, "city": towns[0] if towns else ""}
+    return {part: value for part, value in given.items() if value}
+
+
+def _number_behind(street: str, pieces: list[str]) -> tuple[str, str]:
+    """Find the house number behind a street: ``avenue 12`` or ``avenue, 12`` (then taken from ``pieces``)."""
+    if found := _LAST.match(street):
+        return found[1], found[2]
+    if pieces and re.fullmatch(_NUMBER, pieces[0]):
+        return street, pieces.pop(0)
+    return street, ""
 
 
 def _words(text: str) -> str:

@@ -29,6 +29,7 @@ _DISTINCT = re.compile(r"[东西南北中上下前后内外左右新老大小0-9
 _SUFFIX = re.compile(
     r"(?:省|市|区|县|旗|街道|镇|乡|社区居民委员会|社区居委会|社区|居民委员会|居委会|居委|村民委员会|村委会|村委|村)$"
 )
+_SAME = 100.0
 _SIMILAR = 75.0
 _NEAR = 60.0
 
@@ -168,33 +169,30 @@ def _related(wanted: ParsedAddress, known: ParsedAddress) -> tuple[Relation, flo
     if not wanted.name or not known.name:
         return ("exact", 1.0, "地址一致") if wanted.key == known.key != "" else None
     likeness, why = name_likeness(wanted.name, known.name)
-    if likeness < _SIMILAR:
+    shared = min(len(wanted.numbers), len(known.numbers))
+    if likeness < _SIMILAR or wanted.numbers[:shared] != known.numbers[:shared]:
         return None
-    mine, theirs = wanted.numbers, known.numbers
-    shared = min(len(mine), len(theirs))
-    if mine[:shared] != theirs[:shared]:
+    # A street contains its houses, but knowing the street is not knowing the house, nor is one that sounds like it.
+    street_only = shared == 0 and any(view.road and not view.estate_first for view in (wanted, known))
+    if street_only and (likeness < _SAME or len(wanted.numbers) != len(known.numbers)):
         return None
-    relation: Relation
-    if len(mine) == len(theirs):
-        relation, confidence, reason = "exact", 1.0, "地址一致"
-    elif len(theirs) < len(mine):
-        if not theirs and known.road and not known.estate_first:
-            return None  # knowing the street is not knowing the house
-        missing, to = "".join(mine[shared:]), theirs[-1] if theirs else known.name
-        relation, confidence = "inside", max(0.3, 0.9 - 0.1 * (len(mine) - len(theirs)) - 0.2 * (not theirs))
-        reason = f"未登记 {missing}，定位到 {to}"
-    else:
-        if not mine and wanted.road:
-            return None
-        relation, confidence = "contains", 0.75 if mine else 0.6
-        reason = f"地址不够具体，其下登记有 {''.join(theirs[shared:])}"
-    if likeness < 100.0:  # noqa: PLR2004  the same name
-        if not mine and wanted.road:
-            return None  # a street that sounds like another is another street
-        relation = "similar"
-        confidence *= 0.8 * likeness / 100.0
+    relation, confidence, reason = _by_numbers(wanted, known, shared)
+    if likeness < _SAME:
         reason = f"{why}：{known.name}，请核对；{reason}"
-    return relation, round(confidence, 4), reason
+        return "similar", round(0.8 * confidence * likeness / 100.0, 4), reason
+    return relation, confidence, reason
+
+
+def _by_numbers(wanted: ParsedAddress, known: ParsedAddress, shared: int) -> tuple[Relation, float, str]:
+    """Relate two addresses at one named place whose first ``shared`` numbers agree."""
+    missing, below = wanted.numbers[shared:], known.numbers[shared:]
+    if missing:
+        confidence = max(0.3, 0.9 - 0.1 * len(missing) - (0.0 if shared else 0.2))
+        place = known.numbers[-1] if shared else known.name
+        return "inside", round(confidence, 4), f"未登记 {''.join(missing)}，定位到 {place}"
+    if below:
+        return "contains", 0.75 if shared else 0.6, f"地址不够具体，其下登记有 {''.join(below)}"
+    return "exact", 1.0, "地址一致"
 
 
 def nearness(wanted: ParsedAddress, known: ParsedAddress) -> tuple[float, str]:
@@ -203,27 +201,25 @@ def nearness(wanted: ParsedAddress, known: ParsedAddress) -> tuple[float, str]:
     for mine in _views(wanted):
         for theirs in _views(known):
             score, reason = name_likeness(mine.name, theirs.name)
-            if score == 0.0:
-                score, reason = fuzz.ratio(mine.name, theirs.name) * 0.9, reason
+            score = (
+                score or fuzz.ratio(mine.name, theirs.name) * 0.9
+            )  # another direction or numeral is still near
             if score > likeness:
                 likeness, why = score, reason
     if likeness < _NEAR:
         return 0.0, ""
-    shared = 0
-    for a, b in zip(wanted.numbers, known.numbers, strict=False):
-        if a != b:
-            break
-        shared += 1
-    wrong = ""
+    pairs = list(zip(wanted.numbers, known.numbers, strict=False))
+    shared = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    reasons = [why] if likeness < _SAME else []
     apart = 1.0
-    if shared < len(wanted.numbers) and shared < len(known.numbers):
-        a, b = wanted.numbers[shared], known.numbers[shared]
-        apart = _apart(a, b)
-        wrong = f"{b}不是{a}"
+    if shared < len(pairs):
+        apart = _apart(*pairs[shared])
+        reasons.append(f"是{pairs[shared][1]}，不是{pairs[shared][0]}")
+    elif wanted.numbers and not known.numbers:
+        reasons.append("没有登记门牌号")
     score = 0.3 * likeness / 100.0 + 0.12 * shared / max(len(wanted.numbers), 1) + 0.07 * (1.0 - apart)
-    _, elsewhere = _locality(wanted, known)
-    reasons = [r for r in ("" if why == "名称相同" else why, wrong, elsewhere.strip("；")) if r]
-    return round(score, 4), "；".join(reasons) or "没有门牌号" if not wanted.numbers else "；".join(reasons)
+    elsewhere = _locality(wanted, known)[1].strip("；")
+    return round(score, 4), "；".join([*reasons, *([elsewhere] if elsewhere else [])])
 
 
 def _apart(a: str, b: str) -> float:

@@ -1,8 +1,8 @@
 """The grammar of addresses.
 
-Chinese: 省 > 市 > 区县 > 街道/镇 > 社区/村 > 路/街/巷 > 弄 > 号 > 小区 > 楼栋 (幢/栋/座/号楼) > 单元 > 楼层 > 户室. In Shanghai 弄
-numbers an estate and 号 a building inside it. Plain European: street and number in either order, then postcode and
-town. What is left over (a shop's name, 对面) is ``rest`` and compared with nothing.
+Chinese: 省 > 市 > 区县 > 街道/镇 > 社区/村 > 路/街/巷 > 弄 > 号 > 小区 > 楼栋 (幢/栋/座/号楼) > 单元 > 楼层 > 户室.
+In Shanghai 弄 numbers an estate and 号 a building inside it. Plain European: street and number in either order, then
+postcode and town. What is left over (a shop's name, 对面) is ``rest`` and compared with nothing.
 
 **Key.** Two ways of writing one address have one key. It begins at the most specific *named* place (the street;
 without one the estate, the village, the community…), because people leave out province, city and street office at
@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from geo.addresses.european import european_parts, is_european_key
 from geo.addresses.text import cleaned, is_chinese, named
@@ -169,7 +169,10 @@ def _part_of(number: str) -> str:
     return next(part for part in ("sublane", *NUMBERS) if number.endswith(_SUFFIX[part]))
 
 
-_PROVINCES = "河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州|云南|陕西|甘肃|青海|台湾"
+_PROVINCES = (
+    "河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南"
+    "|四川|贵州|云南|陕西|甘肃|青海|台湾"
+)
 _REGIONS = "内蒙古|广西|西藏|宁夏|新疆"
 _CITIES = "北京|天津|上海|重庆"
 _DIVISION = "(?=[^0-9路街道巷弄号村镇]{1,7}?(?:市|区|县|州|盟|旗)(?![路街道场]))"
@@ -199,7 +202,7 @@ _COMMUNITY = re.compile(
 _ROAD = re.compile(
     r"[^0-9]{1,14}?(?:(?:大道|大街|公路|路|街(?!道办|坊)|巷|胡同)(?:[东西南北中上下]段)?(?![路街巷]|大街|大道|公路|胡同)"
     r"|(?:[道里弄条](?=[甲乙丙丁]?[0-9])|道$))"
-    r"|[^0-9]{0,8}[0-9]{1,3}(?:号|大)?(?:路|街|巷(?![0-9]))(?![路街巷])"
+    r"|[^0-9]{0,8}[0-9]{1,3}(?:号(?:公路|路|大街|街|大道)|[^0-9号弄幢栋座层室]{0,2}?(?:路|街|巷(?![0-9])))(?![路街巷])"
 )
 _LANE = re.compile(r"([0-9]+[a-z]?)([弄巷])(?:([0-9]+)支?弄)?")
 _NUMBER = re.compile(
@@ -260,7 +263,8 @@ def parse(text: str) -> ParsedAddress:
     True
     """
     if not is_chinese(text) or is_european_key(text):
-        return ParsedAddress(text=text, latin=True, **european_parts(text))
+        found: dict[str, Any] = european_parts(text)
+        return ParsedAddress(text=text, latin=True, **found)
     body = _ATTACHED.sub(r"\1-\2号", cleaned(text))
     body = _AFTER_NUMBER.sub(r"\1-\2号", body)
     parts: dict[str, str] = {}
@@ -270,7 +274,8 @@ def parse(text: str) -> ParsedAddress:
     first = bool(
         parts.pop("_inside", "") and parts.get("road") and parts.get("estate") and not parts.get("lane")
     )
-    return ParsedAddress(text=text, estate_first=first, **parts)
+    given: dict[str, Any] = {**parts, "estate_first": first}
+    return ParsedAddress(text=text, **given)
 
 
 def _locality(body: str, parts: dict[str, str]) -> int:
@@ -414,8 +419,7 @@ def _settle(bare: list[str], parts: dict[str, str], *, before: str = "") -> None
     elif len(bare) < len(free) and not before:
         # Too few numbers for all slots: the widest and the narrowest are what people write.
         free = _likely(free, bare, parts)
-    for slot, number in zip(free, bare, strict=False):
-        parts[slot] = number
+    parts.update(zip(free, bare, strict=False))
     if len(bare) > len(free):
         parts["rest"] = "-".join([*([parts["rest"]] if parts.get("rest") else []), *bare[len(free) :]])
     bare.clear()

@@ -38,7 +38,7 @@ def _table() -> dict[int, str]:
     table: dict[int, str] = {}
     for code in range(0x10000):
         char = chr(code)
-        if 0xD800 <= code < 0xE000:  # halves of a pair are no characters
+        if unicodedata.category(char) == "Cs":  # half of a pair is no character
             table[code] = ""
             continue
         folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", char).casefold())
