@@ -24,8 +24,6 @@ from geo.errors import BadRecordsError, GeoError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import click
-
 out = Console()
 """Results."""
 
@@ -38,7 +36,7 @@ FAULTS_SHOWN = 50
 class Group(TyperGroup):
     """Commands whose known failures end with a message instead of a stack trace."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  what click says
+    def invoke(self, ctx: typer.Context) -> Any:  # noqa: ANN401  what click says
         """Run a command; show what a planner can mend, let defects surface as they are."""
         try:
             return super().invoke(ctx)

@@ -156,6 +156,19 @@ def _unreachable(error: OperationalError) -> StoreError:
     )
 
 
+def published_territories() -> set[str]:
+    """Return the codes of the territories that have a published version."""
+    with get_engine().connect() as connection:
+        return set(
+            connection.scalars(
+                text(
+                    """SELECT t.code FROM territory t
+                       WHERE EXISTS (SELECT FROM version v WHERE v.territory_id = t.id AND v.status = 'published')"""
+                )
+            )
+        )
+
+
 @contextmanager
 def session() -> Iterator[Session]:
     """Open a session and one transaction: committed at the end, rolled back by an exception."""
