@@ -3,8 +3,8 @@
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
@@ -14,6 +14,7 @@ from starlette.types import Scope
 from api.deps import Services
 from api.errors import add_handlers
 from api.gate import Gate
+from api.openapi import describe
 from api.routes import (
     audit,
     circles,
@@ -33,6 +34,7 @@ from api.routes import (
     zones,
 )
 from api.settings import Settings, get_settings
+from api.store import uploads
 from api.store.engine import get_engine
 from api.store.jobs import JobRunner
 
@@ -47,12 +49,6 @@ DESCRIPTION = """
 
 Look up, check and publish urban grids. Everything but `/healthz` needs a session cookie or a key.
 """
-
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: {"description": "没有登录，或登录已失效"},
-    403: {"description": "没有权限，或写操作缺少防伪令牌"},
-    422: {"description": "参数不正确"},
-}
 
 
 class _Bundle(StaticFiles):
@@ -93,7 +89,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(services.jobs.start)
+        if await run_in_threadpool(services.jobs.start):
+            await run_in_threadpool(uploads.sweep, settings.home)
         yield
         await run_in_threadpool(services.jobs.stop)
 
@@ -107,15 +104,16 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         max_body_size=BODY_BYTES,
     )
     app.state.services = services
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     add_handlers(app)
     app.add_middleware(Gate, services=services)
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
         audit,
     ):  # fmt: skip
-        app.include_router(module.router, responses=RESPONSES)
-    app.include_router(loads.router, responses=RESPONSES, max_body_size=settings.upload_mb * 2**20)
-    app.include_router(tiles.router, responses=RESPONSES)
+        app.include_router(module.router)
+    app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)
+    app.include_router(tiles.router)
     app.include_router(pages.router)
     app.include_router(docs.router)
     app.mount("/static", _Bundle(directory=pages.STATIC, check_dir=False))

@@ -35,7 +35,11 @@ def me(caller: Caller) -> Me:
     )
 
 
-@router.post("/session", summary="登录 Sign in", responses={423: {"description": "账号已锁定"}, 429: {}})
+@router.post(
+    "/session",
+    summary="登录 Sign in",
+    responses={401: {"description": "用户名或密码不正确"}, 423: {"description": "账号已锁定"}, 429: {}},
+)
 def sign_in(
     body: Credentials, response: Response, session: Transaction, services: AppServices, client: Client
 ) -> Me:

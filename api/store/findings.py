@@ -51,7 +51,7 @@ def fault_table(session: Session, code: str) -> dict[str, Any]:
             SELECT number, level.code AS level, kind, severity, codes, area_m2, width_m, subjects, message, message_en,
                    ARRAY[ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom)] AS bbox,
                    (SELECT ARRAY[ST_X(at), ST_Y(at)] FROM (SELECT ST_PointOnSurface(geom) AS at) AS p) AS point,
-                   ST_AsGeoJSON(geom, 8) AS geometry
+                   ST_AsGeoJSON(geom, 8, 0) AS geometry
             FROM fault JOIN level ON level.id = fault.level_id
             WHERE version_id = :version ORDER BY number
         """),
@@ -98,7 +98,7 @@ def circle_table(session: Session, code: str, station: str | None) -> dict[str, 
     )
     rows = session.execute(
         text("""
-            SELECT station.code AS station, minutes, walk_speed_mps, reached, ST_AsGeoJSON(geom, 6) AS geometry
+            SELECT station.code AS station, minutes, walk_speed_mps, reached, ST_AsGeoJSON(geom, 6, 0) AS geometry
             FROM circle LEFT JOIN station ON station.id = circle.station_id
             WHERE version_id = :version
               AND (CAST(:station AS text) IS NULL OR station.code = :station)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import geopandas as gpd
 import numpy as np
 import shapely
+from pyproj import CRS, Transformer
 from sqlalchemy import text
 
 from api.store.errors import NotFoundError
@@ -23,7 +25,7 @@ from api.store.territories import boundary_of, levels_of
 from api.store.zonesets import column, read_zones
 from geo.assignment import ZoneIndex, explain
 from geo.circles import nearest_stations
-from geo.crs import INTERNAL_CRS, to_metric
+from geo.crs import INTERNAL_CRS
 from geo.errors import NetworkError
 from geo.records import UNASSIGNED_REASONS
 
@@ -138,8 +140,7 @@ class _LevelIndex:
         """Return the distance of metric points to the edges of zones (in meters)."""
         new = [int(row) for row in np.unique(zones) if int(row) not in self._edges]
         if new:
-            shapes = to_metric(self.zones.geometry.iloc[new], self.metric_crs)
-            edges = shapely.boundary(shapes.to_numpy())
+            edges = metric_shapes(shapely.boundary(self.zones.geometry.to_numpy()[new]), self.metric_crs)
             shapely.prepare(edges)
             self._edges.update(zip(new, edges, strict=True))
         edges_of = np.array([self._edges[int(row)] for row in zones], dtype=object)
@@ -204,7 +205,7 @@ class StationIndex:
         if self.network is not None:
             rows, walks = nearest_stations(self.network, self.stations, lon, lat)
         here = metric_points(lon, lat, self.metric_crs)
-        there = to_metric(self.stations.geometry, self.metric_crs).to_numpy()
+        there = metric_shapes(self.stations.geometry.to_numpy(), self.metric_crs)
         found: list[FoundStation | None] = []
         for point, row, walk_m in zip(here, rows, walks, strict=True):
             by_foot = row >= 0 and bool(np.isfinite(walk_m))
@@ -225,11 +226,21 @@ _VERSIONS: _Kept[VersionIndex] = _Kept(VERSIONS_KEPT)
 _STATIONS: _Kept[StationIndex] = _Kept(NETWORKS_KEPT)
 
 
+@lru_cache(maxsize=64)
+def _projection(metric_crs: str) -> Transformer:
+    # The same datum on both sides: only the projection is computed. Kept, since lookups come one by one.
+    crs = CRS.from_user_input(metric_crs)
+    return Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
+
+
+def metric_shapes(shapes: NDArray[Any], metric_crs: str) -> NDArray[Any]:
+    """Return lon/lat geometries (EPSG:4490) in a metric reference."""
+    return np.asarray(shapely.transform(shapes, _projection(metric_crs).transform, interleaved=False))
+
+
 def metric_points(lon: Floats, lat: Floats, metric_crs: str) -> NDArray[Any]:
     """Return points in a metric reference."""
-    return np.asarray(
-        to_metric(gpd.GeoSeries(shapely.points(lon, lat), crs=INTERNAL_CRS), metric_crs).to_numpy()
-    )
+    return metric_shapes(shapely.points(lon, lat), metric_crs)
 
 
 def version_index(session: Session, version: VersionInfo) -> VersionIndex:

@@ -84,8 +84,8 @@ class JobRunner:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
         self._lock: Connection | None = None
 
-    def start(self) -> int:
-        """Mark jobs that a stopped service left unfinished as failed; return how many."""
+    def start(self) -> bool:
+        """Mark jobs that a stopped service left unfinished as failed; return whether this runner may do so."""
         self._lock = self._engine.connect()
         held = self._lock.scalar(
             text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _LOCK_CLASS, "b": _RECOVERY}
@@ -94,8 +94,11 @@ class JobRunner:
         if not held:
             self._lock.close()
             self._lock = None
-            return 0
-        return recover(self._engine)
+            return False
+        left = recover(self._engine)
+        if left:
+            _log.warning("jobs of a stopped service failed", jobs=left)
+        return True
 
     def stop(self) -> None:
         """Let running jobs end, drop waiting ones (they are marked at the next start), and give the lock back."""
@@ -158,7 +161,7 @@ class JobRunner:
         except GeoError as error:
             _log.info("job refused", job=number, error=str(error))
             self._fail(number, f"{error.zh}{error.remedy}", _faults(error))
-        except Exception as error:  # the pool would swallow it; the job must say that it failed
+        except Exception as error:  # noqa: BLE001  the pool would swallow it; the job must say that it failed
             _log.exception("job failed", job=number)
             self._fail(number, f"内部错误（{type(error).__name__}），请把任务号 {number} 告诉管理员。", None)
 

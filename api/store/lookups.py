@@ -197,9 +197,10 @@ def _find_points(
     rows = np.array([row for row, query in enumerate(queries) if query.address is None], dtype=np.int64)
     if not len(rows):
         return
-    lon, lat = lonlat_to_internal(
-        [queries[row].lon for row in rows], [queries[row].lat for row in rows], how.crs
-    )
+    lon = np.array([queries[row].lon for row in rows], dtype=np.float64)
+    lat = np.array([queries[row].lat for row in rows], dtype=np.float64)
+    if how.crs != INTERNAL_CRS:
+        lon, lat = lonlat_to_internal(lon, lat, how.crs)
     bad = ~(np.isfinite(lon) & np.isfinite(lat) & (np.abs(lon) <= 180) & (np.abs(lat) <= 90))  # noqa: PLR2004  the globe
     if bad.any():
         raise InvalidRequestError(

@@ -114,10 +114,9 @@ def search(session: Session, caller: Caller, words: str, version_code: str) -> d
              "code": row.code}
             for row in subjects
         ]  # fmt: skip
-        if subjects:
-            audit.record(
-                session, caller.actor, audit.DISCLOSURE, version.code, shown="search", persons=len(subjects)
-            )
+        persons = sum(row.kind == "household" for row in subjects)
+        if persons:
+            audit.record(session, caller.actor, audit.DISCLOSURE, version.code, shown="search", persons=persons)
     return {"version": version.code, "results": results}
 
 

@@ -59,6 +59,11 @@ def keep(home: Path, name: str, content: IO[bytes]) -> Path:
     return path
 
 
+def sweep(home: Path) -> None:
+    """Remove files whose jobs a stopped service left behind."""
+    shutil.rmtree(home / "uploads", ignore_errors=True)
+
+
 def loading(order: Order, actor: Actor) -> Work:
     """Load a kept file in one transaction, and remove it whatever happens."""
 

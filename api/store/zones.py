@@ -113,7 +113,7 @@ def describe_zone(
     zone_id = zone.pop("id")
     more = session.execute(
         text(f"""
-            SELECT ST_AsGeoJSON(zone.geom, 8) AS geometry,
+            SELECT ST_AsGeoJSON(zone.geom, 8, 0) AS geometry,
                    (SELECT count(*) FROM zone AS child WHERE child.parent_id = zone.id) AS children,
                    (SELECT jsonb_build_object('code', parent.code, 'name', parent.name, 'level', level.code)
                     FROM zone AS parent JOIN level ON level.id = parent.level_id WHERE parent.id = zone.parent_id)
