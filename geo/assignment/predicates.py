@@ -15,8 +15,8 @@ UNSURE = 2
 """Answer of `orientation` when a product underflows."""
 
 _SPLITTER = 134217729.0  # 2**27 + 1 cuts a double into two halves whose products are exact
-_FILTER = 3.3306690738754716e-16  # (3 + 16 eps) eps, Shewchuk's bound of the first stage
-_UNDERFLOW = 1e-280  # below it the relative bound of the filter does not hold
+FILTER = 3.3306690738754716e-16  # (3 + 16 eps) eps, Shewchuk's bound of the first stage
+UNDERFLOW = 1e-280  # below it the relative bound of the filter does not hold
 _TINY = 2.0**-480  # products of larger numbers keep all their bits
 
 
@@ -90,7 +90,7 @@ def orientation(ax, ay, bx, by, px, py):
     left = (ax - px) * (by - py)
     right = (ay - py) * (bx - px)
     determinant = left - right
-    bound = _FILTER * (abs(left) + abs(right)) + _UNDERFLOW
+    bound = FILTER * (abs(left) + abs(right)) + UNDERFLOW
     if determinant > bound:
         return 1
     if determinant < -bound:

@@ -9,7 +9,7 @@ from geo.assignment.building import EAST, base_parity, flip_column, trace
 from geo.assignment.lookup import longer
 from geo.assignment.predicates import UNSURE
 
-CROWDED = 6
+CROWDED = 12
 """A leaf with more edges than this is divided; an edge between two zones counts twice."""
 
 _MOST_SHIFT = 4  # at most 16 by 16 cells in one step
