@@ -213,6 +213,7 @@ def lonlat_to_internal(lon: ArrayLike, lat: ArrayLike, declared: str) -> tuple[F
     """
     x = np.atleast_1d(np.asarray(lon, dtype=np.float64))
     y = np.atleast_1d(np.asarray(lat, dtype=np.float64))
+    x, y = np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(y), y, np.nan)
     move = move_in(reference(declared))
     if move is not None:
         x, y = move(x, y)

@@ -99,7 +99,7 @@ class Reference:
             "zone": "请改用正确的 EPSG 代码。",
             "metres": "请改用与数值相符的 EPSG 代码。",
         }[what]
-        faults.add_fatal("、".join(columns), self.declared, sentence, remedy)
+        faults.add_fatal("、".join(dict.fromkeys(columns)), self.declared, sentence, remedy)
 
     @property
     def geographic(self) -> bool:
@@ -172,6 +172,8 @@ def points_from_columns(
         none = ~x_given & ~y_given
         faults.add(rows[none], headings[0], table[headings[0]][none], "缺少坐标", "请填写经度和纬度。")
     ref.examine(x, y, headings, faults)
+    if faults.fatal:  # one fault of the file, not one of each row
+        return np.full(len(x), None, dtype=object)
     if ref.swap:
         x, y = y, x
     assert ref.declared is not None  # noqa: S101  the reader asks for a reference before it comes here
@@ -242,7 +244,7 @@ def _report_range(
     remedy = (
         "经度在前（-180–180，中国境内约 73–135），纬度在后（-90–90，中国境内约 3–54）；请核对数值与坐标系。"
     )
-    faults.add(rows[where], "、".join(headings), pairs, list(problems), remedy)
+    faults.add(rows[where], "、".join(dict.fromkeys(headings)), pairs, list(problems), remedy)
 
 
 def check_shapes(
@@ -273,6 +275,8 @@ def check_shapes(
     shapes = _reject_types(shapes, rows, kind, column, faults)
     bounds = shapely.bounds(shapes)
     ref.examine(bounds[:, [0, 2]].ravel(), bounds[:, [1, 3]].ravel(), (column, column), faults)
+    if faults.fatal:  # one fault of the file, not one of each row
+        return np.full(len(shapes), None, dtype=object)
     if ref.swap:
         shapes = shapely.transform(shapes, lambda pairs: pairs[:, ::-1])
         bounds = bounds[:, [1, 0, 3, 2]]

@@ -130,11 +130,15 @@ def _rebatched(reader: Any, chunk_rows: int, path: Path) -> Iterator[pa.Table]: 
     count = 0
     try:
         for batch in reader:
-            held.append(batch)
-            count += batch.num_rows
-            if count >= chunk_rows:
-                yield pa.Table.from_batches(held)
-                held, count = [], 0
+            start = 0
+            while start < batch.num_rows:
+                piece = batch.slice(start, chunk_rows - count)
+                held.append(piece)
+                start += piece.num_rows
+                count += piece.num_rows
+                if count >= chunk_rows:
+                    yield pa.Table.from_batches(held)
+                    held, count = [], 0
     except pa.ArrowInvalid as error:
         raise FileFormatError(
             f"“{path.name}”不是完好的 CSV 表格：{error}。",

@@ -32,6 +32,8 @@ CURVED = ("Curve", "Circular", "Surface", "Compound")
 
 UNBUILDABLE = "几何数据损坏，无法构成图形（如环不闭合、点数不足）"
 _DBF_LANGUAGE_BYTE = 29
+EVERY_BYTE = "ISO-8859-1"
+"""An encoding that keeps every byte as one character; by this name GDAL knows it too."""
 
 
 def read_vectors(path: Path, chunk_rows: int, layer: str | None, encoding: str | None) -> Iterator[RawChunk]:
@@ -44,7 +46,7 @@ def read_vectors(path: Path, chunk_rows: int, layer: str | None, encoding: str |
     """
     try:
         layer = _layer(path, layer)
-        info = pyogrio.read_info(path, layer=layer, encoding="latin-1" if _is_shapefile(path) else None)
+        info = pyogrio.read_info(path, layer=layer, encoding=EVERY_BYTE if _is_shapefile(path) else None)
         total = (
             info["features"]
             if info["features"] >= 0
@@ -120,7 +122,7 @@ def _features(
         path,
         layer=layer,
         # Latin-1 keeps every byte, so that the table's real encoding is found below, cell by cell where need be.
-        encoding="latin-1" if shapefile else encoding,
+        encoding=EVERY_BYTE if shapefile else encoding,
         skip_features=start,
         max_features=count,
         datetime_as_string=True,
