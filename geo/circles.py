@@ -152,7 +152,7 @@ def screening_circles(
         As of :func:`service_circles`.
     """
     wanted, limits = _limits_m(minutes, walk_speed_mps)
-    crs = metric_crs(stations)
+    crs = metric_crs(stations.geometry.to_crs(INTERNAL_CRS).to_numpy())
     points = stations.geometry.to_crs(crs).to_numpy()
     there = ~(shapely.is_missing(points) | shapely.is_empty(points))
     drawn = [

@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geo import walks
 from geo.access import StreetPieces
-from geo.crs import INTERNAL_CRS, metric_crs, to_internal
+from geo.crs import INTERNAL_CRS, metric_crs, quantise, to_internal
 from geo.errors import NetworkError
 from geo.streets import NOT_WALKABLE_KINDS, crossings_joined, edges_of_lines, osm_lines
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int32]
+
+_INTERNAL_EPSG = 4490
 
 EDGE_COLUMNS = ("from_node", "to_node", "length_m", "kind", "name", "walkable", "geometry")
 
@@ -133,7 +135,7 @@ class StreetNetwork:
             )
         self.nodes = nodes
         self.edges = edges
-        self.crs = metric_crs(edges)
+        self.crs = metric_crs(edges.geometry.to_numpy())
 
     @classmethod
     def from_lines(
@@ -181,7 +183,7 @@ class StreetNetwork:
                 remedy="请只提供道路中心线。",
             )
         if len(given):
-            given = to_internal(given).explode(ignore_index=True)
+            given = _internal(given).explode(ignore_index=True)
         lines = gpd.GeoDataFrame(
             {
                 "kind": _text(given, ("kind", "highway", "fclass"), "unclassified"),
@@ -268,7 +270,7 @@ class StreetNetwork:
         lon, lat, edges = edges_of_lines(lines, coords, line_of, vertex)
         if len(edges):
             edges = gpd.GeoDataFrame(edges, geometry="geometry", crs=INTERNAL_CRS)
-            crs = metric_crs(edges)
+            crs = metric_crs(edges.geometry.to_numpy())
             edges["length_m"] = shapely.length(_projected(edges.geometry.to_numpy(), _projection(crs)))
             edges = edges[list(EDGE_COLUMNS)]
         network = cls(Nodes(lon, lat), edges)
@@ -368,7 +370,7 @@ class StreetNetwork:
         lon, lat = np.full(len(shapes), np.nan), np.full(len(shapes), np.nan)
         here = ~shapely.is_missing(shapes)
         lon[here], lat[here] = shapely.get_x(shapes[here]), shapely.get_y(shapes[here])
-        if series.crs is not None and series.crs.to_epsg() != 4490 and here.any():  # noqa: PLR2004  EPSG:4490
+        if series.crs is not None and not _is_internal(series.crs) and here.any():
             moved = to_internal(gpd.GeoSeries(shapes[here], crs=series.crs).to_frame("geometry")).geometry
             lon[here], lat[here] = moved.x, moved.y
         return self.snap_lonlat(lon, lat, max_access_m=max_access_m)
@@ -562,6 +564,16 @@ def _projection(crs: CRS) -> Transformer:
 def _projected(lines: NDArray[np.object_], projection: Transformer) -> NDArray[np.object_]:
     lon, lat = shapely.get_coordinates(lines).T
     return np.asarray(shapely.set_coordinates(lines.copy(), np.column_stack(projection.transform(lon, lat))))
+
+
+def _is_internal(crs: CRS) -> bool:
+    return bool(crs.to_epsg() == _INTERNAL_EPSG)
+
+
+def _internal(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    if frame.crs is not None and _is_internal(frame.crs):
+        return frame.set_geometry(quantise(frame.geometry))
+    return to_internal(frame)
 
 
 def _text(frame: gpd.GeoDataFrame, columns: tuple[str, ...], default: str | None) -> NDArray[np.object_]:

@@ -14,7 +14,6 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from shapely import LineString, MultiLineString, Point, Polygon, get_coordinates, transform
 
-from geo.crs import to_metric
 from geo.errors import FileFormatError, NetworkError, UndeclaredReferenceError
 from geo.network import StreetNetwork
 from geo.walks import in_threads
@@ -29,7 +28,7 @@ EAST, NORTH = (
 def drawn(lines: list[list[tuple[float, float]]], **columns: list[object]) -> gpd.GeoDataFrame:
     """Draw street lines in metres from a corner near Shanghai."""
     shapes = [LineString([(EAST + x, NORTH + y) for x, y in line]) for line in lines]
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4549")
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4549").to_crs("EPSG:4490")
 
 
 def town(lines: list[list[tuple[float, float]]], **columns: list[object]) -> StreetNetwork:
@@ -99,7 +98,9 @@ def test_snapping_finds_the_point_on_the_edge() -> None:
 
 def test_polygons_stand_for_a_point_on_their_surface_and_bad_numbers_have_no_location() -> None:
     network = town(CROSS)
-    box = transform(Polygon([(20, 20), (40, 20), (40, 40), (20, 40)]), lambda xy: xy + np.array([EAST, NORTH]))
+    box = transform(
+        Polygon([(20, 20), (40, 20), (40, 40), (20, 40)]), lambda xy: xy + np.array([EAST, NORTH])
+    )
     house = gpd.GeoSeries([box, Polygon()], crs="EPSG:4549").to_crs("EPSG:4490")
     snapped = network.snap(house)
     assert snapped.access_m[0] == pytest.approx(30.0, abs=0.1)
@@ -134,7 +135,9 @@ def test_a_network_without_walkable_streets_reaches_nobody() -> None:
 def test_multilines_and_rings_are_taken_apart() -> None:
     ring = [(0, 0), (100, 0), (100, 100), (0, 100), (0, 0)]
     shape = MultiLineString([LineString(ring), LineString([(0, 0), (-100, 0)])])
-    frame = gpd.GeoDataFrame(geometry=[transform(shape, lambda xy: xy + np.array([EAST, NORTH]))], crs="EPSG:4549")
+    frame = gpd.GeoDataFrame(
+        geometry=[transform(shape, lambda xy: xy + np.array([EAST, NORTH]))], crs="EPSG:4549"
+    )
     network = StreetNetwork.from_lines(frame)
     walk = network.distances_m(network.snap(points((100, 90))), 1e4, network.snap(points((-100, 0))))
     assert walk[0, 0] == pytest.approx(290.0, abs=0.05)
@@ -186,7 +189,7 @@ def test_walks_agree_with_scipy_and_are_symmetric(
         return
     places = network.snap(points(*spots), max_access_m=math.inf)
     assert (places.edge >= 0).all()
-    shapes = to_metric(network.edges, network.crs).geometry
+    shapes = network.edges.geometry.to_crs(network.crs)
     here = points(*spots).to_crs(network.crs)
     nearest = [float(shapes.distance(point).min()) for point in here]
     assert places.access_m == pytest.approx(nearest, abs=1e-6)
