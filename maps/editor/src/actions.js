@@ -50,8 +50,10 @@ export class Actions {
    * @param {import("./permalink").Link} link
    */
   start(link) {
+    const round = ++this.round;
     return this.attempt(async () => {
       const [me, territories] = await Promise.all([api.me(), api.territories()]);
+      if (round !== this.round) return;
       this.store.set({ me, territories });
       const linked = territories.find(({ code }) => link.version?.startsWith(`${code}-v`));
       const first = linked ?? territories.find((territory) => territory.current_version) ?? territories[0];
@@ -84,7 +86,7 @@ export class Actions {
     const versions = await api.versions(territory);
     const known = this.store.state.territories.find(({ code }) => code === territory);
     const code =
-      versions.find(({ version }) => version === wanted)?.version ?? known?.current_version ?? versions.at(-1)?.version;
+      versions.find(({ version }) => version === wanted)?.version ?? known?.current_version ?? versions[0]?.version;
     if (!code) {
       this.store.set({ versions, version: null });
       return;
@@ -228,8 +230,9 @@ export class Actions {
     const fault = this.store.state.faults?.find((one) => one.number === number);
     if (!fault) return;
     this.#unmark();
-    this.show("faults", true);
-    const { tab } = this.store.state;
+    const { tab, shown } = this.store.state;
+    // The zones that the fault concerns are drawn with it.
+    this.store.set({ shown: new Set([...shown, "faults", fault.level]) });
     this.store.set({ subject: { type: "fault", number }, tab: tab === "faults" ? tab : "details", problem: null });
     this.map.chooseFault(number);
     this.map.flyTo(fault.bbox, 18);
@@ -243,18 +246,20 @@ export class Actions {
   /** @param {LonLat} point */
   lookupPoint(point) {
     const title = `${point[0].toFixed(5)}, ${point[1].toFixed(5)}`;
-    return this.#lookup(title, (territory, asOf) => api.lookupPoint(point, territory, asOf));
+    return this.#lookup(title, (territory, asOf) => api.lookupPoint(point, territory, asOf), [point]);
   }
 
   /**
    * @param {string} title
    * @param {(territory: string, asOf: string | null) => Promise<import("./contract").Lookup>} ask
+   * @param {LonLat[]} [places] where it is, when that is known before the answer
    */
-  #lookup(title, ask) {
+  #lookup(title, ask, places = []) {
     const { version } = this.store.state;
     if (!version) return Promise.resolve();
     return this.attempt(async () => {
       this.#unmark();
+      this.map.showPins(places);
       this.store.set({ subject: { type: "lookup", title, lookup: null }, tab: "details", problem: null });
       let lookup;
       try {
@@ -263,6 +268,8 @@ export class Actions {
         this.store.set({ subject: null });
         throw error;
       }
+      const { subject } = this.store.state;
+      if (subject?.type !== "lookup" || subject.title !== title) return;
       this.store.set({ subject: { type: "lookup", title, lookup } });
       const points = lookup.matches.flatMap(({ point }) => (point ? [point] : []));
       this.map.showPins(points);

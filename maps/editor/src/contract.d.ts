@@ -3,13 +3,13 @@
 export type LonLat = [number, number];
 export type Bbox = [number, number, number, number];
 export type SubjectKind = "household" | "business" | "institution" | "building" | "estate" | "facility";
-export type Counts = Partial<Record<SubjectKind, number>>;
+export type Counts = Partial<Record<SubjectKind, number | null>>;
 
 export interface Me {
   name: string;
   display_name: string;
   role: "viewer" | "planner" | "publisher" | "admin";
-  csrf_token: string;
+  csrf_token: string | null;
   personal_data: boolean;
 }
 
@@ -75,8 +75,8 @@ export interface Version {
 }
 
 export interface Person {
-  role: string;
-  name: string;
+  role: string | null;
+  name: string | null;
   phone?: string | null;
 }
 
@@ -153,7 +153,7 @@ export interface Match {
   confidence: number | null;
   point: LonLat | null;
   zones: LookupZone[];
-  station: { code: string; name: string; walk_m: number | null } | null;
+  station: { code: string; name: string; walk_m: number | null; straight_m?: number | null } | null;
   unassigned: Record<string, string>;
 }
 

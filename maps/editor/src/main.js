@@ -104,6 +104,9 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Escape" && !typing) actions.clear();
 });
 
+// A link pasted into an open page changes only what follows "#".
+addEventListener("hashchange", () => void actions.start(permalink.read(location.hash)));
+
 const link = permalink.read(location.hash);
 if (link.colour && ["households", "people", "businesses", "institutions", "none"].includes(link.colour)) {
   actions.setColour(/** @type {import("./state").Colour} */ (link.colour));

@@ -29,7 +29,7 @@ export function streetLayer(url, onload) {
     source: source(url, onload),
     declutter: "streets",
     renderBuffer: 64,
-    zIndex: 2,
+    zIndex: 3,
     style: (feature, resolution) => {
       const line = styles.street(feature, resolution);
       if (!line || resolution > 2.5 || !feature.get("name")) return line;
@@ -45,30 +45,44 @@ export function streetLayer(url, onload) {
  * @param {(failed: boolean) => void} onload
  */
 export function footprintLayer(url, onload) {
-  return new VectorTileLayer({ source: source(url, onload), zIndex: 1, maxResolution: 8, style: styles.footprint });
+  return new VectorTileLayer({ source: source(url, onload), zIndex: 2, maxResolution: 8, style: styles.footprint });
 }
 
 /**
- * Zones of one layer: a fill at the active level, and borders of every level that is on.
+ * @typedef {object} Look
+ * @property {(level: string) => boolean} isShown
+ * @property {(level: string) => boolean} isActive
+ * @property {boolean} isDepartment
+ * @property {(code: string) => string | null} colourOf
+ */
+
+/**
+ * Zones of one layer: fills of the active level under the streets, borders of every level that is on over them.
+ * Both read the same tiles.
  *
  * @param {string} url
- * @param {{ isShown: (level: string) => boolean, isDepartment: boolean, isActive: (level: string) => boolean,
- *   colourOf: (code: string) => string | null }} look
+ * @param {Look} look
  * @param {(failed: boolean) => void} onload
  */
-export function zoneLayer(url, look, onload) {
-  return new VectorTileLayer({
-    source: source(url, onload),
-    zIndex: 3,
+export function zoneLayers(url, look, onload) {
+  const tiles = source(url, onload);
+  const fills = new VectorTileLayer({
+    source: tiles,
+    zIndex: 1,
+    style: (feature) =>
+      look.isActive(String(feature.get("level")))
+        ? styles.zoneFill(look.colourOf(String(feature.get("code"))))
+        : undefined,
+  });
+  const borders = new VectorTileLayer({
+    source: tiles,
+    zIndex: 4,
     renderBuffer: 24,
     style: (feature) => {
       const level = String(feature.get("level"));
-      const active = look.isActive(level);
-      if (!active && !look.isShown(level)) return undefined;
-      const drawn = [];
-      if (active) drawn.push(styles.zoneFill(look.colourOf(String(feature.get("code")))));
-      drawn.push(styles.casing(level), styles.border(level, look.isDepartment));
-      return drawn;
+      if (!look.isActive(level) && !look.isShown(level)) return undefined;
+      return [styles.casing(level), styles.border(level, look.isDepartment)];
     },
   });
+  return { fills, borders };
 }

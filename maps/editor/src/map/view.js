@@ -30,6 +30,9 @@ import * as styles from "./styles.js";
 
 const GEOJSON = new GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
 
+/** Pixels kept free around a place that the map flies to: the cards lie on the left. */
+const PADDING = [30, 60, 30, 246];
+
 /** Degrees of CGCS2000 are used as those of WGS 84: they differ by less than a decimetre. */
 const extentOf = (/** @type {Bbox} */ bbox) => transformExtent(bbox, "EPSG:4326", "EPSG:3857");
 
@@ -44,9 +47,9 @@ export class GridMap {
     this.element = elements.map;
     /** @type {{ level: string, shown: Set<string>, colours: Map<string, string> | null }} */
     this.look = { level: "", shown: new Set(), colours: null };
-    /** @type {import("ol/layer/VectorTile.js").default[]} */
+    /** @type {ReturnType<typeof layers.zoneLayers>[]} */
     this.zoneLayers = [];
-    /** @type {Map<string, import("ol/layer/Base.js").default>} */
+    /** @type {Map<string, import("ol/layer/VectorTile.js").default>} */
     this.baseLayers = new Map();
     this.chosen = { station: "", fault: 0 };
     this.overlays = {
@@ -65,7 +68,7 @@ export class GridMap {
       target: elements.map,
       layers: Object.values(this.overlays),
       controls: [new ScaleLine({ target: elements.scale, minWidth: 70 })],
-      view: new View({ center: [0, 0], zoom: 2, maxZoom: 20, minZoom: 3, enableRotation: false, padding: [24, 24, 24, 24] }),
+      view: new View({ center: [0, 0], zoom: 2, maxZoom: 20, minZoom: 3, enableRotation: false }),
     });
     this.map.on("singleclick", (event) => events.onclick(this.#hits(event.pixel), lonLat(event.coordinate)));
     this.map.on("pointermove", (event) => {
@@ -88,16 +91,14 @@ export class GridMap {
    * @param {(layer: string) => string} tilesOf address template of a layer's tiles
    */
   showVersion(version, tilesOf) {
-    for (const layer of [...this.zoneLayers, ...this.baseLayers.values()]) this.map.removeLayer(layer);
+    for (const layer of this.#tiled()) this.map.removeLayer(layer);
     const ontile = this.events.ontile;
-    this.baseLayers = new Map(
-      /** @type {[string, import("ol/layer/Base.js").default][]} */ ([
-        ["footprints", layers.footprintLayer(tilesOf("footprints"), ontile)],
-        ["streets", layers.streetLayer(tilesOf("streets"), ontile)],
-      ]),
-    );
+    this.baseLayers = new Map([
+      ["footprints", layers.footprintLayer(tilesOf("footprints"), ontile)],
+      ["streets", layers.streetLayer(tilesOf("streets"), ontile)],
+    ]);
     this.zoneLayers = version.layers.map((layer) =>
-      layers.zoneLayer(
+      layers.zoneLayers(
         tilesOf(layer.code),
         {
           isShown: (level) => this.look.shown.has(level),
@@ -109,7 +110,7 @@ export class GridMap {
       ),
     );
     this.levelsOf = version.layers.map((layer) => layer.levels.map((level) => level.code));
-    for (const layer of [...this.baseLayers.values(), ...this.zoneLayers]) this.map.addLayer(layer);
+    for (const layer of this.#tiled()) this.map.addLayer(layer);
     this.clearOverlays();
     this.#applyLook();
   }
@@ -127,11 +128,12 @@ export class GridMap {
   #applyLook() {
     const { shown, level } = this.look;
     for (const [name, layer] of this.baseLayers) layer.setVisible(shown.has(name));
-    this.zoneLayers.forEach((layer, index) => {
+    this.zoneLayers.forEach(({ fills, borders }, index) => {
       const levels = this.levelsOf[index] ?? [];
-      layer.setVisible(levels.some((code) => code === level || shown.has(code)));
-      layer.setZIndex(levels.includes(level) ? 3 : 3.5);
-      layer.changed();
+      fills.setVisible(levels.includes(level));
+      fills.changed();
+      borders.setVisible(levels.some((code) => code === level || shown.has(code)));
+      borders.changed();
     });
     this.overlays.stations.setVisible(shown.has("stations"));
     this.overlays.faults.setVisible(shown.has("faults"));
@@ -213,7 +215,7 @@ export class GridMap {
    */
   fit(bbox) {
     const extent = extentOf(bbox);
-    if (!isEmpty(extent)) this.map.getView().fit(extent, { maxZoom: 18 });
+    if (!isEmpty(extent)) this.map.getView().fit(extent, { maxZoom: 18, padding: PADDING });
   }
 
   /** Flies to a box, never closer than where streets can still be told apart.
@@ -224,7 +226,7 @@ export class GridMap {
     const view = this.map.getView();
     view.cancelAnimations();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    view.fit(extentOf(bbox), { maxZoom, duration: still ? 0 : 450, padding: [70, 70, 70, 70] });
+    view.fit(extentOf(bbox), { maxZoom, duration: still ? 0 : 450, padding: PADDING });
   }
 
   /** @param {LonLat} point @param {number} [zoom] */
@@ -244,9 +246,11 @@ export class GridMap {
 
   /** Reads tiles again that failed. */
   refresh() {
-    for (const layer of [...this.zoneLayers, ...this.baseLayers.values()]) {
-      /** @type {import("ol/layer/VectorTile.js").default} */ (layer).getSource()?.refresh();
-    }
+    for (const layer of this.#tiled()) layer.getSource()?.refresh();
+  }
+
+  #tiled() {
+    return [...this.baseLayers.values(), ...this.zoneLayers.flatMap(({ fills, borders }) => [fills, borders])];
   }
 
   /** Centre and zoom, for tests and links. */
@@ -270,7 +274,7 @@ export class GridMap {
    */
   #hits(pixel) {
     /** @type {Hit[]} */ const hits = [];
-    const wanted = new Set([this.overlays.faults, this.overlays.stations, ...this.zoneLayers]);
+    const wanted = new Set([this.overlays.faults, this.overlays.stations, ...this.zoneLayers.map(({ fills }) => fills)]);
     this.map.forEachFeatureAtPixel(
       pixel,
       (feature, layer) => {

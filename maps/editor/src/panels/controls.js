@@ -27,6 +27,11 @@ export function zoomButtons(store, actions) {
 const button = (id, face, title, onclick) =>
   h("button", { type: "button", id, title, "aria-label": title, onclick }, face);
 
+/** A department's own layer is checked, but held to no partition.
+ * @param {import("../contract").Layer} layer
+ */
+const isDepartment = (layer) => layer.levels.every((level) => !level.partition);
+
 /** Levels and base layers, on or off; which level is active; what colours it.
  * @param {Store} store
  * @param {Actions} actions
@@ -35,37 +40,39 @@ export function layersCard(store, actions) {
   const body = h("div", { class: "body" });
   const title = h("summary", {});
   const card = h("details", { class: "card layers", id: "layers", open: true }, title, body);
+  /** @param {import("../contract").Layer} layer */
+  const rows = (layer) => {
+    const { level, shown } = store.state;
+    return layer.levels.map((one) =>
+      h(
+        "div",
+        { class: "row" },
+        h("input", {
+          type: "radio",
+          name: "level",
+          value: one.code,
+          checked: one.code === level,
+          title: t("layers.active"),
+          "aria-label": `${nameOf(one)}: ${t("layers.active")}`,
+          onchange: () => actions.setLevel(one.code),
+        }),
+        toggle(one.code, nameOf(one), shown.has(one.code) || one.code === level, actions, one.code === level),
+        h("span", { class: "number" }, figures.whole(one.zones)),
+      ),
+    );
+  };
   const draw = () => {
-    const { version, level, shown, colour } = store.state;
+    const { version, shown, colour } = store.state;
     fill(title, icon(ICONS.layers), t("layers"));
     if (!version) return fill(body);
     fill(
       body,
       h("h3", {}, t("layers.levels")),
-      version.layers.map((layer) =>
-        h(
-          "div",
-          { class: "layer" },
-          h("h4", {}, nameOf(layer), layer.levels.every((one) => !one.partition) && h("small", {}, t("layers.checked-only"))),
-          layer.levels.map((one) =>
-            h(
-              "div",
-              { class: "row" },
-              h("input", {
-                type: "radio",
-                name: "level",
-                value: one.code,
-                checked: one.code === level,
-                title: t("layers.active"),
-                "aria-label": `${nameOf(one)}: ${t("layers.active")}`,
-                onchange: () => actions.setLevel(one.code),
-              }),
-              toggle(one.code, nameOf(one), shown.has(one.code) || one.code === level, actions, one.code === level),
-              h("span", { class: "number" }, figures.whole(one.zones)),
-            ),
-          ),
-        ),
-      ),
+      version.layers.filter((layer) => !isDepartment(layer)).map((layer) => rows(layer)),
+      version.layers.some(isDepartment) && [
+        h("h3", { title: t("layers.checked-only") }, t("layers.departments")),
+        version.layers.filter(isDepartment).map((layer) => rows(layer)),
+      ],
       h("h3", {}, t("layers.base")),
       h(
         "div",

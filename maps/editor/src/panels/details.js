@@ -254,6 +254,7 @@ function matchCard(store, actions, match) {
         `${t("lookup.station")}: `,
         h("button", { type: "button", class: "link", onclick: () => actions.selectStation(station.code) }, station.name),
         station.walk_m !== null && station.walk_m !== undefined && ` · ${t("lookup.walk", figures.length(station.walk_m))}`,
+        station.walk_m === null && station.straight_m ? ` · ${t("lookup.straight", figures.length(station.straight_m))}` : null,
       ),
     point && h("p", { class: "hint number" }, t("lookup.point", figures.coordinates(point)), " ", h("button", { type: "button", class: "link", onclick: () => actions.map.flyToPoint(point) }, t("zone.fly"))),
   );

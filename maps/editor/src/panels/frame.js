@@ -29,8 +29,9 @@ export function sidePanel(store, actions) {
     append(panel, [pages[tab]]);
   }
   const draw = () => {
-    const { tab, version, faults } = store.state;
-    const counts = /** @type {Partial<Record<Tab, number>>} */ ({ faults: faults?.length ?? version?.faults.total });
+    const { tab, version } = store.state;
+    const errors = version?.faults.errors ?? 0;
+    const warnings = version?.faults.warnings ?? 0;
     const held = document.activeElement?.id ?? "";
     fill(
       tabs,
@@ -54,14 +55,16 @@ export function sidePanel(store, actions) {
             },
           },
           t(`tab.${one}`),
-          counts[one] ? h("span", { class: "badge error" }, figures.whole(counts[one])) : null,
+          one === "faults" && errors + warnings > 0
+            ? h("span", { class: `badge ${errors ? "error" : "warning"}`, title: t("faults.summary", errors, warnings) }, figures.whole(errors || warnings))
+            : null,
         ),
       ),
     );
     if (held.startsWith("tab-")) document.getElementById(held)?.focus();
     for (const one of TABS) pages[one].hidden = one !== tab;
   };
-  store.on(["tab", "version", "faults", "language"], draw);
+  store.on(["tab", "version", "language"], draw);
   draw();
   return panel;
 }
