@@ -159,11 +159,9 @@ def _pairwise(step: Transformer) -> Moves:
 
 def move_in(reference_in: str | CRS) -> Moves | None:
     """Return the function from a reference's x, y to unrounded lon, lat; None for the identity."""
-    if reference_in == GCJ_02:
-        return gcj_to_lonlat
-    if reference_in == BD_09:
-        return bd_to_lonlat
-    assert isinstance(reference_in, CRS)  # noqa: S101  reference() returns nothing else
+    if isinstance(reference_in, str):
+        # Never compare a CRS with a string: pyproj would search its database for a CRS of that name.
+        return gcj_to_lonlat if reference_in == GCJ_02 else bd_to_lonlat
     step = _projector(reference_in, inverse=False)
     if step is None:
         return None
@@ -172,11 +170,9 @@ def move_in(reference_in: str | CRS) -> Moves | None:
 
 def move_out(reference_out: str | CRS) -> Moves | None:
     """Return the function from lon, lat to a reference's x, y; None for the identity."""
-    if reference_out == GCJ_02:
-        return lonlat_to_gcj
-    if reference_out == BD_09:
-        return lonlat_to_bd
-    assert isinstance(reference_out, CRS)  # noqa: S101  reference() returns nothing else
+    if isinstance(reference_out, str):
+        # Never compare a CRS with a string: pyproj would search its database for a CRS of that name.
+        return lonlat_to_gcj if reference_out == GCJ_02 else lonlat_to_bd
     step = _projector(reference_out, inverse=True)
     if step is None:
         return None
