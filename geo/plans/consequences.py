@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -118,79 +119,107 @@ def change_of(
 def follow_below(
     draft: Draft, level: str, put: Sequence[PlanZone], before: Sequence[PlanZone]
 ) -> tuple[tuple[PlanZone, ...], tuple[Key, ...]]:
-    """Let the children of changed zones follow: whole ones change parent, cut ones are divided.
+    """Let the children of changed zones follow, level by level: whole ones change parent, cut ones are divided.
 
-    A piece that comes to another parent joins the child there with which it shares the longest border.
+    A piece that comes to another parent joins the child there with which it shares the longest border, or becomes a
+    child of its own where there is none.
     """
-    changed_put: list[PlanZone] = []
+    changed: list[PlanZone] = []
     gone: list[Key] = []
-    for child_level in [item for item in draft.levels.values() if item.parent == level and item.partition]:
+    for child_level in [
+        item.code for item in draft.levels.values() if item.parent == level and item.partition
+    ]:
         children = {
             child.code: child
             for zone in before
             for child in draft.children(level, zone.code)
-            if child.level == child_level.code
+            if child.level == child_level
         }
-        if not children:
-            continue
-        codes = np.array([zone.code for zone in put], dtype=object)
-        shapes = np.array([zone.geometry for zone in put], dtype=object)
-        parent_now = {code: child.parent for code, child in children.items()}
+        if children:
+            cut, lost = recut(draft, child_level, children, put)
+            old = [draft.zone(*zone.key) for zone in cut if zone.key in draft]
+            deeper, deeper_lost = follow_below(draft, child_level, cut, old)
+            changed += [*cut, *deeper]
+            gone += [*lost, *deeper_lost]
+    return tuple(changed), tuple(gone)
 
-        def owner(
-            faces: NDArray[np.object_],
-            now: NDArray[np.object_],
-            codes: NDArray[np.object_] = codes,
-            shapes: NDArray[np.object_] = shapes,
-            parent_now: Mapping[str, str | None] = parent_now,
-        ) -> NDArray[np.object_]:
-            points = shapely.point_on_surface(faces)
-            new_parent = codes[np.argmin(shapely.distance(points[:, None], shapes[None, :]), axis=1)]
-            areas = shapely.area(faces)
-            main: dict[str, str] = {}
-            for code in parent_now:
-                mine = now == code
-                weights: dict[str, float] = defaultdict(float)
-                for parent, area in zip(new_parent[mine], areas[mine], strict=True):
-                    weights[parent] += area
-                # A child stays with its parent as long as a piece of it does; else it goes where most of it went.
-                old = parent_now[code]
-                main[code] = old if old in weights else max(weights, key=lambda key: weights[key])
-            then = now.copy()
-            ours = np.array([code in parent_now for code in now])
-            stray = ours & np.array(
-                [code in main and main[code] != parent for code, parent in zip(now, new_parent, strict=True)]
-            )
 
-            for row in np.flatnonzero(stray):
-                same = ~stray & np.array([main.get(code) == new_parent[row] for code in now])
-                then[row] = longest_neighbour(faces[row], faces[same], now[same]) or now[row]
-            return then
+def recut(
+    draft: Draft, level: str, children: Mapping[str, PlanZone], parents: Sequence[PlanZone]
+) -> tuple[list[PlanZone], list[Key]]:
+    """Divide children along the borders of their changed parents; return changed children and keys of vanished ones."""
+    codes = np.array([zone.code for zone in parents], dtype=object)
+    shapes = np.array([zone.geometry for zone in parents], dtype=object)
+    fresh = FreshCodes({zone.code for zone in draft.at(level)})
 
-        around = {
-            zone.code: zone.geometry
-            for child in children.values()
-            for zone in draft.touching(child_level.code, child.geometry)
+    def parent_of(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+        points = shapely.point_on_surface(geometries)
+        nearest: NDArray[np.object_] = codes[
+            np.argmin(shapely.distance(points[:, None], shapes[None, :]), axis=1)
+        ]
+        return nearest
+
+    def owner(faces: NDArray[np.object_], now: NDArray[np.object_]) -> NDArray[np.object_]:
+        parent = parent_of(faces)
+        home = {
+            code: _home(child.parent, parent[now == code], shapely.area(faces[now == code]))
+            for code, child in children.items()
         }
-        after = redivide(around, list(shapes), owner)
-        for code, geometry in after.items():
-            child = draft.zone(child_level.code, code)
-            inside = shapely.point_on_surface(geometry)
-            parent = child.parent
-            if code in children:
-                parent = codes[int(np.argmin(shapely.distance(inside, shapes)))]
-            if geometry is not around[code] or parent != child.parent:
-                changed_put.append(replace(child, geometry=geometry, parent=parent))
-        gone += [(child_level.code, code) for code in around if code not in after]
-        deeper = follow_below(
-            draft,
-            child_level.code,
-            [zone for zone in changed_put if zone.level == child_level.code],
-            [draft.zone(*zone.key) for zone in changed_put if zone.level == child_level.code],
+        stays = np.array([home.get(code) == new for code, new in zip(now, parent, strict=True)])
+        ours = np.array([code in home for code in now])
+        then = now.copy()
+        for row in np.flatnonzero(ours & ~stays):
+            same = stays & (parent == parent[row])
+            heir = longest_neighbour(faces[row], faces[same], now[same])
+            then[row] = heir or fresh.of(now[row], parent[row])
+        return then
+
+    around = {
+        zone.code: zone.geometry
+        for child in children.values()
+        for zone in draft.touching(level, child.geometry)
+    }
+    after = redivide(around, list(shapes), owner)
+    changed = [
+        replace(
+            children[origin],
+            code=code,
+            name=f"{children[origin].name}{code.rsplit('-', 1)[1]}",
+            geometry=after.pop(code),
+            parent=parent,
+            staff=(),
         )
-        changed_put += deeper[0]
-        gone += deeper[1]
-    return tuple(changed_put), tuple(gone)
+        for (origin, parent), code in fresh.made.items()
+    ]
+    for code, geometry in after.items():
+        child = draft.zone(level, code)
+        parent = parent_of(np.array([geometry]))[0] if code in children else child.parent
+        if geometry is not around[code] or parent != child.parent:
+            changed.append(replace(child, geometry=geometry, parent=parent))
+    return changed, [(level, code) for code in around if code not in after]
+
+
+class FreshCodes:
+    """Codes for the children that pieces make in a parent without children there: one per child and parent."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+        self.made: dict[tuple[str, str], str] = {}
+
+    def of(self, code: str, parent: str) -> str:
+        """Return the code for the pieces of a child in a parent: the child's, with a number."""
+        if (code, parent) not in self.made:
+            new = next(f"{code}-{number}" for number in count(2) if f"{code}-{number}" not in self._taken)
+            self._taken.add(new)
+            self.made[(code, parent)] = new
+        return self.made[(code, parent)]
+
+
+def _home(old: str | None, parents: NDArray[np.object_], areas: NDArray[np.float64]) -> str | None:
+    """Return the parent of a child after a cut: the old one while a piece is left there, else that of the most area."""
+    if old in parents or not len(parents):
+        return old
+    return str(max(set(parents), key=lambda parent: (areas[parents == parent].sum(), parent)))
 
 
 def follow_beside(
