@@ -1,4 +1,4 @@
-"""Failures as RFC 9457 problem documents: one table from error class to HTTP status, Chinese titles, no stack traces."""
+"""Failures as RFC 9457 problem documents: error class to HTTP status in one table, Chinese titles, no stack traces."""
 
 import secrets
 from http import HTTPStatus

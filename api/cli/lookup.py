@@ -36,7 +36,7 @@ def lookup(
     as_of: Annotated[datetime | None, typer.Option(help="按当时有效的版本", formats=["%Y-%m-%d"])] = None,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False,
 ) -> None:
-    """查地址或坐标所在的网格。Which grids is an address or point in?"""
+    """查地址或坐标所在的网格。Say which grids an address or point is in."""
     moment = as_of.replace(hour=23, minute=59, second=59, microsecond=999_999).astimezone() if as_of else None
     query, how = lookups.Query(address, lon, lat), lookups.Lookup(crs, territory, moment)
     console = Console()

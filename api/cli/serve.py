@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from typing import Annotated
 
 import structlog
@@ -13,11 +15,13 @@ from rich.console import Console
 from api.app import create_app
 from api.deps import Services
 from api.settings import get_settings
+from api.store import lookups
 from api.store.accounts import FIRST_ADMIN, add_first_admin
 from api.store.credentials import LINK_MINUTES, make_link
 from api.store.engine import get_engine
 from api.store.jobs import JobRunner
 from api.store.transactions import transaction
+from geo.errors import GeoError
 
 
 def register(app: typer.Typer) -> None:
@@ -49,8 +53,18 @@ def serve(
         # Plain: a terminal that wraps or styles the link would break it.
         console.print(f"管理员一次性登录链接（{LINK_MINUTES} 分钟内有效，只能用一次） One-time sign-in link:")
         print(f"{address}/sign-in?token={token}", flush=True)  # noqa: T201
+    threading.Thread(target=_warm, args=(services,), daemon=True).start()
     # uvicorn's own access log would write addresses and links that stand in queries: the gate logs paths only.
     uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning", server_header=False)
+
+
+def _warm(services: Services) -> None:
+    """Ask one question of each territory, so that the first person who asks does not wait for indexes to be made."""
+    try:
+        with transaction(services.engine) as session:
+            lookups.warm(session)
+    except GeoError as error:
+        structlog.get_logger(__name__).warning("lookups not warmed", reason=error.en)
 
 
 def set_up_logging() -> None:
@@ -64,12 +78,6 @@ def set_up_logging() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=_standard_error()),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-
-
-def _standard_error():  # noqa: ANN202
-    import sys  # noqa: PLC0415
-
-    return sys.stderr

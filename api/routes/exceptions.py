@@ -1,5 +1,7 @@
 """Gaps registered as legitimate."""
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from api.deps import SignedIn, Transaction
@@ -8,7 +10,7 @@ from api.store import checks, findings
 
 router = APIRouter(prefix="/api/territories/{code}/exceptions", tags=["网格 Zones"])
 
-NOT_FOUND = {404: {"description": "没有这个辖区"}}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个辖区"}}
 
 
 @router.get("", summary="豁免列表 Exceptions", responses=NOT_FOUND)

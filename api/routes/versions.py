@@ -1,5 +1,7 @@
 """One version: its figures, and what is done to it as jobs."""
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from api.deps import AppServices, SignedIn, Transaction
@@ -8,7 +10,7 @@ from api.store import actions, versions, zones
 
 router = APIRouter(prefix="/api/versions/{version}", tags=["辖区与版本 Territories and versions"])
 
-NOT_FOUND = {404: {"description": "没有这个版本"}}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本"}}
 
 
 @router.get("", summary="版本详情 A version", responses=NOT_FOUND)

@@ -1,6 +1,6 @@
 """Zones of a version: tables and cards."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -10,7 +10,7 @@ from api.store import zones
 
 router = APIRouter(prefix="/api/versions/{version}/zones", tags=["网格 Zones"])
 
-NOT_FOUND = {404: {"description": "没有这个版本、层级或网格"}}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本、层级或网格"}}
 
 
 @router.get("", summary="网格表 Zones of a level", responses=NOT_FOUND)

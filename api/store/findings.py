@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+from shapely import MultiPolygon, Polygon
 from shapely.errors import GEOSException
 from shapely.geometry import mapping, shape
 from sqlalchemy import text
@@ -18,7 +19,6 @@ from geo.crs import INTERNAL_CRS, areas_m2
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapely.geometry.base import BaseGeometry
     from sqlalchemy.orm import Session
 
     from api.store.checks import GapExceptionInfo
@@ -131,7 +131,7 @@ def exception_entries(exceptions: Sequence[GapExceptionInfo]) -> list[dict[str, 
     ]
 
 
-def polygon_of(geometry: dict[str, Any]) -> BaseGeometry:
+def polygon_of(geometry: dict[str, Any]) -> Polygon | MultiPolygon:
     """Return the polygon that GeoJSON describes.
 
     Raises
@@ -143,7 +143,7 @@ def polygon_of(geometry: dict[str, Any]) -> BaseGeometry:
         found = shape(geometry)
     except (GEOSException, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise _no_polygon() from error
-    if found.geom_type not in {"Polygon", "MultiPolygon"} or found.is_empty:
+    if not isinstance(found, Polygon | MultiPolygon) or found.is_empty:
         raise _no_polygon()
     return found
 

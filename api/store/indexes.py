@@ -27,7 +27,7 @@ from geo.assignment import ZoneIndex, explain
 from geo.circles import nearest_stations
 from geo.crs import INTERNAL_CRS
 from geo.errors import NetworkError
-from geo.records import UNASSIGNED_REASONS
+from geo.records import LAYER_NAMES, UNASSIGNED_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -235,12 +235,17 @@ def _projection(metric_crs: str) -> Transformer:
 
 def metric_shapes(shapes: NDArray[Any], metric_crs: str) -> NDArray[Any]:
     """Return lon/lat geometries (EPSG:4490) in a metric reference."""
-    return np.asarray(shapely.transform(shapes, _projection(metric_crs).transform, interleaved=False))
+    projection = _projection(metric_crs)
+
+    def move(lonlat: Floats) -> Floats:
+        return np.column_stack(projection.transform(lonlat[:, 0], lonlat[:, 1]))
+
+    return np.asarray(shapely.transform(shapes, move))
 
 
 def metric_points(lon: Floats, lat: Floats, metric_crs: str) -> NDArray[Any]:
     """Return points in a metric reference."""
-    return metric_shapes(shapely.points(lon, lat), metric_crs)
+    return np.asarray(shapely.points(*_projection(metric_crs).transform(lon, lat)))
 
 
 def version_index(session: Session, version: VersionInfo) -> VersionIndex:
@@ -277,7 +282,15 @@ def _read_version(session: Session, version: VersionInfo) -> VersionIndex:
     metric_crs = _metric_crs(session, version.territory_id)
     zones = read_zones(session, version)
     levels = []
-    for stored in levels_of(session, version.territory_id):
+    order = list(LAYER_NAMES)
+    stored_levels = sorted(
+        levels_of(session, version.territory_id),
+        key=lambda one: (
+            order.index(one.level.layer) if one.level.layer in order else len(order),
+            one.level.rank,
+        ),
+    )
+    for stored in stored_levels:
         level, of_level = stored.level, zones[zones["level"] == stored.code].reset_index(drop=True)
         if len(of_level):
             columns = [column(of_level, name) for name in _ZONE_FIELDS]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import structlog
 from sqlalchemy import text, update
@@ -40,6 +40,9 @@ _RECOVERY: Final = 1
 _log = structlog.get_logger(__name__)
 
 
+Status = Literal["waiting", "running", "done", "failed"]
+
+
 @dataclass(frozen=True)
 class JobState:
     """How far a job is.
@@ -58,7 +61,7 @@ class JobState:
 
     id: int
     kind: str
-    status: str
+    status: Status
     percent: int
     message: str
     result: dict[str, Any] | None
@@ -193,7 +196,9 @@ def get_job(session: Session, number: int, caller: Caller) -> JobState:
     job = session.get(Job, number)
     if job is None or not (caller.role == "admin" or job.account == caller.name):
         raise NotFoundError(f"没有编号为 {number} 的任务。", f"no job {number}", remedy="请核对任务号。")
-    return JobState(job.id, job.kind, job.status, job.percent, job.message, job.result, job.account)
+    return JobState(
+        job.id, job.kind, cast("Status", job.status), job.percent, job.message, job.result, job.account
+    )
 
 
 def _faults(error: GeoError) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import text
 
 from api.store import audit
-from api.store.accounts import personal_scope
+from api.store.accounts import Caller, personal_scope
 from api.store.errors import NotFoundError
 from api.store.gazetteer import FoundAddress, find_addresses, public_form
 from api.store.indexes import FoundStation, FoundZone, station_index, version_index
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from api.store.accounts import Caller, PersonalScope
+    from api.store.accounts import PersonalScope
 
 EDGE_M: Final = 3.0
 """A point nearer than this to a zone's edge may belong to the other side: house numbers are no surveyed points."""
@@ -148,6 +148,20 @@ def look_up_many(session: Session, caller: Caller, queries: Sequence[Query], how
         _describe(session, caller, version, rows, found, results)
     codes = {result["version"] for result in results}
     return {"version": codes.pop() if len(codes) == 1 else None, "results": results}
+
+
+def warm(session: Session) -> None:
+    """Make what lookups keep in memory, by one question to each territory."""
+    nobody = Caller(0, "", "", "viewer")
+    for version in _versions(session, Lookup()):
+        at = session.execute(
+            text(
+                "SELECT ST_X(at), ST_Y(at) FROM territory, ST_PointOnSurface(boundary) AS at WHERE id = :id"
+            ),
+            {"id": version.territory_id},
+        ).one()
+        queries = [Query(lon=at[0], lat=at[1]), Query(address="1")]
+        look_up_many(session, nobody, queries, Lookup(territory=version.territory))
 
 
 def _check(queries: Sequence[Query]) -> None:

@@ -116,7 +116,9 @@ def search(session: Session, caller: Caller, words: str, version_code: str) -> d
         ]  # fmt: skip
         persons = sum(row.kind == "household" for row in subjects)
         if persons:
-            audit.record(session, caller.actor, audit.DISCLOSURE, version.code, shown="search", persons=persons)
+            audit.record(
+                session, caller.actor, audit.DISCLOSURE, version.code, shown="search", persons=persons
+            )
     return {"version": version.code, "results": results}
 
 

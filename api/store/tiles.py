@@ -7,6 +7,7 @@ the tile's grid of 4096, and a shared vertex snaps to the same place in both nei
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, text
@@ -14,6 +15,7 @@ from sqlalchemy import bindparam, text
 from api.store.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from sqlalchemy import TextClause
     from sqlalchemy.orm import Session
 
     from api.store.accounts import PersonalScope
@@ -32,91 +34,19 @@ ALL_STREETS_ZOOM: Final = 14
 FOOTPRINT_ZOOM: Final = 13
 """Buildings and estates are specks below this zoom."""
 
-# Side by side for every layer: the tile in EPSG:3857, and in EPSG:4490, where the spatial indexes are, with its buffer.
-_TILE = """
-    WITH tile AS (SELECT ST_TileEnvelope(:z, :x, :y) AS drawn,
-                         ST_Transform(ST_TileEnvelope(:z, :x, :y, margin => 64.0 / 4096), 4490) AS stored)
-"""
 
-_ZONES = text(
-    _TILE
-    + """
-    , drawn_zones AS (
-        SELECT level.code AS level, level.rank, zone.code, zone.name, zone.kind, parent.code AS parent,
-               counts.household, counts.business, counts.institution, counts.people, zone.id,
-               ST_AsMVTGeom(ST_Transform(zone.geom, 3857), tile.drawn, 4096, 64, true) AS geom
-        FROM tile
-        JOIN zone ON zone.version_id = :version AND zone.geom && tile.stored
-        JOIN level ON level.id = zone.level_id
-        JOIN layer ON layer.id = level.layer_id AND layer.code = :layer
-        LEFT JOIN zone AS parent ON parent.id = zone.parent_id
-        LEFT JOIN LATERAL (
-            SELECT coalesce(sum(subjects) FILTER (WHERE kind = 'household'), 0)::bigint AS household,
-                   coalesce(sum(subjects) FILTER (WHERE kind = 'business'), 0)::bigint AS business,
-                   coalesce(sum(subjects) FILTER (WHERE kind = 'institution'), 0)::bigint AS institution,
-                   sum(people) FILTER (WHERE kind = 'household')::bigint AS people
-            FROM zone_count
-            WHERE zone_count.run_id = CAST(:run AS bigint) AND zone_count.zone_id = zone.id
-        ) AS counts ON CAST(:run AS bigint) IS NOT NULL
-    )
-    SELECT ST_AsMVT(features, level, 4096, 'geom') FROM (
-        SELECT code, name, kind, level, parent, household, business, institution, people, geom, rank
-        FROM drawn_zones WHERE geom IS NOT NULL ORDER BY id
-    ) AS features GROUP BY level, rank ORDER BY rank
-    """
-)
+def _read(name: str) -> TextClause:
+    return text((Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
 
-_STREETS = text(
-    _TILE
-    + """
-    SELECT ST_AsMVT(features, 'streets', 4096, 'geom') FROM (
-        SELECT kind, name, ST_AsMVTGeom(ST_Transform(geom, 3857), tile.drawn, 4096, 64, true) AS geom
-        FROM tile JOIN street_edge ON territory_id = :territory AND geom && tile.stored
-        WHERE :every OR kind IN :kinds
-    ) AS features WHERE geom IS NOT NULL
-    """
-).bindparams(bindparam("kinds", expanding=True))
 
-_FOOTPRINTS = text(
-    _TILE
-    + """
-    SELECT ST_AsMVT(features, 'footprints', 4096, 'geom') FROM (
-        SELECT kind, CASE WHEN :names THEN name END AS name,
-               ST_AsMVTGeom(ST_Transform(footprint, 3857), tile.drawn, 4096, 64, true) AS geom
-        FROM tile JOIN subject ON territory_id = :territory AND footprint && tile.stored
-        WHERE kind IN ('estate', 'building')
-        ORDER BY kind DESC
-    ) AS features WHERE geom IS NOT NULL
-    """
-)
+_ZONES = _read("tile_zones")
+_STREETS = _read("tile_streets").bindparams(bindparam("kinds", expanding=True))
 
-_STATIONS = text(
-    _TILE
-    + """
-    SELECT ST_AsMVT(features, 'stations', 4096, 'geom') FROM (
-        SELECT code, name, kind, ST_AsMVTGeom(ST_Transform(location, 3857), tile.drawn, 4096, 64, true) AS geom
-        FROM tile JOIN station ON territory_id = :territory AND location && tile.stored
-        ORDER BY code
-    ) AS features WHERE geom IS NOT NULL
-    """
-)
+_FOOTPRINTS = _read("tile_footprints")
 
-_FAULTS = text(
-    _TILE
-    + """
-    , marked AS (
-        SELECT fault.*, ST_PointOnSurface(geom) AS point FROM tile JOIN fault
-        ON version_id = :version AND geom && tile.stored
-    )
-    SELECT ST_AsMVT(features, 'faults', 4096, 'geom') FROM (
-        SELECT number, kind, severity,
-               -- A sliver thinner than the tile's grid would vanish: its point stands for it.
-               coalesce(ST_AsMVTGeom(ST_Transform(geom, 3857), tile.drawn, 4096, 64, true),
-                        ST_AsMVTGeom(ST_Transform(point, 3857), tile.drawn, 4096, 64, true)) AS geom
-        FROM marked, tile ORDER BY number
-    ) AS features WHERE geom IS NOT NULL
-    """
-)
+_STATIONS = _read("tile_stations")
+
+_FAULTS = _read("tile_faults")
 
 _OTHER_LAYERS: Final = ("streets", "footprints", "stations", "faults")
 

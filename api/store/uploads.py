@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import shutil
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from api.store import places
 from geo.files import read_chunks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy.orm import Session
 
     from api.store.actions import Work

@@ -31,7 +31,8 @@ def list_territories(session: Session) -> list[dict[str, Any]]:
     """List territories by code, each with its current version (else its newest draft)."""
     rows = session.execute(
         text("""
-            SELECT code, name, synthetic, source, data_date, notes, ARRAY[ST_XMin(boundary), ST_YMin(boundary), ST_XMax(boundary), ST_YMax(boundary)] AS bbox,
+            SELECT code, name, synthetic, source, data_date, notes,
+                   ARRAY[ST_XMin(boundary), ST_YMin(boundary), ST_XMax(boundary), ST_YMax(boundary)] AS bbox,
                    (SELECT version.code FROM version WHERE territory_id = territory.id AND valid_to IS NULL
                     ORDER BY status = 'published' DESC, number DESC LIMIT 1) AS current_version
             FROM territory ORDER BY code
@@ -40,7 +41,7 @@ def list_territories(session: Session) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def listversion_fields(session: Session, territory: str) -> list[dict[str, Any]]:
+def list_version_fields(session: Session, territory: str) -> list[dict[str, Any]]:
     """List the versions of a territory, newest first, in the form that answers have.
 
     Raises
@@ -81,7 +82,7 @@ def list_zones(session: Session, code: str, level: str) -> dict[str, Any]:
     """
     version = get_version(session, code)
     level_id = _find_level(session, version, level)
-    zones = _zones(session, version, "zone.level_id = :level", {"level": level_id})
+    zones = _zones(session, version, level_id)
     for zone in zones:
         del zone["id"]
         zone["staff"] = [{"role": one.get("role"), "name": one.get("name")} for one in zone["staff"]]
@@ -101,8 +102,7 @@ def describe_zone(
         When there is no such version, level or zone.
     """
     version = get_version(session, version_code)
-    where = "zone.level_id = :level AND zone.code = :code"
-    found = _zones(session, version, where, {"level": _find_level(session, version, level), "code": code})
+    found = _zones(session, version, _find_level(session, version, level), code)
     if not found:
         raise NotFoundError(
             f"版本“{version_code}”的层级“{level}”里没有网格“{code}”。",
@@ -112,7 +112,7 @@ def describe_zone(
     zone = found[0]
     zone_id = zone.pop("id")
     more = session.execute(
-        text(f"""
+        text("""
             SELECT ST_AsGeoJSON(zone.geom, 8, 0) AS geometry,
                    (SELECT count(*) FROM zone AS child WHERE child.parent_id = zone.id) AS children,
                    (SELECT jsonb_build_object('code', parent.code, 'name', parent.name, 'level', level.code)
@@ -121,14 +121,14 @@ def describe_zone(
                    (SELECT coalesce(jsonb_agg(jsonb_build_object('code', station.code, 'name', station.name,
                        'kind', station.kind, 'address', station.address,
                        'point', ARRAY[ST_X(location), ST_Y(location)]) ORDER BY station.code), '[]')
-                    FROM station WHERE territory_id = {version.territory_id:d} AND ST_Intersects(location, zone.geom))
+                    FROM station WHERE territory_id = :territory AND ST_Intersects(location, zone.geom))
                    AS stations,
-                   (SELECT coalesce(array_agg(number ORDER BY number), '{{}}') FROM fault
+                   (SELECT coalesce(array_agg(number ORDER BY number), '{}') FROM fault
                     WHERE fault.version_id = zone.version_id AND fault.level_id = zone.level_id
                       AND zone.code = ANY(fault.codes)) AS faults
             FROM zone WHERE zone.id = :id
         """),
-        {"id": zone_id},
+        {"id": zone_id, "territory": version.territory_id},
     ).mappings()
     details = dict(more.one())
     allowed = personal_scope(session, caller, version.id).covers(zone_id)
@@ -200,7 +200,8 @@ def version_fields(version: VersionInfo) -> dict[str, Any]:
 def _find_territory(session: Session, code: str) -> dict[str, Any]:
     row = session.execute(
         text("""
-            SELECT code, name, synthetic, source, data_date, notes, ARRAY[ST_XMin(boundary), ST_YMin(boundary), ST_XMax(boundary), ST_YMax(boundary)] AS bbox
+            SELECT code, name, synthetic, source, data_date, notes,
+                   ARRAY[ST_XMin(boundary), ST_YMin(boundary), ST_XMax(boundary), ST_YMax(boundary)] AS bbox
             FROM territory WHERE code = :code
         """),
         {"code": code},
@@ -231,10 +232,10 @@ def _find_level(session: Session, version: VersionInfo, level: str) -> int:
 
 
 def _zones(
-    session: Session, version: VersionInfo, where: str, values: dict[str, Any]
+    session: Session, version: VersionInfo, level_id: int, code: str | None = None
 ) -> list[dict[str, Any]]:
     rows = session.execute(
-        text(f"""
+        text("""
             SELECT zone.id, zone.code, zone.name, zone.kind, parent.code AS parent,
                    ARRAY[ST_XMin(zone.geom), ST_YMin(zone.geom), ST_XMax(zone.geom), ST_YMax(zone.geom)] AS bbox,
                    zone.area_m2, zone.perimeter_m, zone.staff, figures.counts, figures.people
@@ -245,10 +246,11 @@ def _zones(
                        sum(people) FILTER (WHERE kind = 'household')::bigint AS people
                 FROM zone_count WHERE zone_count.run_id = :run AND zone_count.zone_id = zone.id
             ) AS figures ON true
-            WHERE zone.version_id = :version AND {where}
+            WHERE zone.version_id = :version AND zone.level_id = :level
+              AND (CAST(:code AS text) IS NULL OR zone.code = :code)
             ORDER BY zone.code
         """),
-        {"version": version.id, "run": version.run_id, **values},
+        {"version": version.id, "run": version.run_id, "level": level_id, "code": code},
     )
     zones = [dict(row) for row in rows.mappings()]
     # A kind without subjects in a zone has no row: it counts zero once subjects were assigned at all.
