@@ -27,7 +27,7 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from geo.crs import INTERNAL_CRS, metric_crs
+from geo.crs import INTERNAL_CRS, metric_crs, quantise
 from geo.errors import NetworkError
 from geo.network import MAX_ACCESS_M, Snaps, StreetNetwork
 from geo.records import SUBJECT_KINDS
@@ -188,7 +188,7 @@ def _frame(
     metric = np.array([shape for shapes in [*drawn, together] for shape in shapes], dtype=object)
     coords = shapely.get_coordinates(metric)
     lonlat = np.column_stack(back.transform(coords[:, 0], coords[:, 1])) if len(coords) else coords
-    shapes = shapely.set_precision(shapely.set_coordinates(metric.copy(), lonlat), 1e-8)
+    shapes = quantise(shapely.set_coordinates(metric.copy(), lonlat))
     return gpd.GeoDataFrame(
         {
             "station": pd.Series(
