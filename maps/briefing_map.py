@@ -30,6 +30,11 @@ DECIMALS = 6
 MAP_PIXELS = 1047
 """Width of the map, which is that of an A4 page on its side between 10 mm margins, at 96 pixels per inch."""
 
+MAP_HEIGHT = 570
+LABEL_PIXELS = 13
+_LAST_NARROW = 0x2E7F
+"""Letters after this one, Chinese ones among them, are as wide as high."""
+
 FINEST_ZOOM_IN = 8
 """How much closer than the whole map a reader looks before simplified borders show."""
 
@@ -134,7 +139,7 @@ def draw(data: BriefingData, classes: list[ValueClass]) -> DrawnMap:
     _outlines(data, shapes, drawn)
     if len(data.circles):
         _circles(data.circles, bounds).add_to(drawn)
-    _labels(data, shapes).add_to(drawn)
+    _labels(data, shapes, bounds).add_to(drawn)
     if len(data.stations):
         _stations(data.stations).add_to(drawn)
     if len(data.faults):
@@ -300,7 +305,7 @@ def _circles(circles: gpd.GeoDataFrame, bounds: np.ndarray) -> folium.GeoJson:
     )
 
 
-def _labels(data: BriefingData, shapes: np.ndarray) -> folium.GeoJson:
+def _labels(data: BriefingData, shapes: np.ndarray, bounds: np.ndarray) -> folium.GeoJson:
     """Names on the map: of zones while they are few, of their parents otherwise."""
     if len(data.zones) <= LABELS_MOST or not data.wider:
         named = [(str(name), shape) for name, shape in zip(data.zones["name"], shapes, strict=True)]
@@ -312,10 +317,9 @@ def _labels(data: BriefingData, shapes: np.ndarray) -> folium.GeoJson:
             for code in np.unique(codes)
             if code
         ]
-    if len(named) > LABELS_MOST:
-        named = []
+    placed = [(name, shapely.point_on_surface(shape)) for name, shape in named]
     return folium.GeoJson(
-        _collection(_feature(shapely.point_on_surface(shape), name=name) for name, shape in named),
+        _collection(_feature(point, name=name) for name, point in _apart(placed, bounds)),
         name="名称",
         interactive=False,
         marker=folium.Marker(icon=folium.DivIcon(class_name="label")),
@@ -324,6 +328,28 @@ def _labels(data: BriefingData, shapes: np.ndarray) -> folium.GeoJson:
             "iconSize": [0, 0],
         },
     )
+
+
+def _apart(
+    placed: list[tuple[str, shapely.Geometry]], bounds: np.ndarray
+) -> list[tuple[str, shapely.Geometry]]:
+    """Leave out labels that would lie over an earlier one when the whole map is in view."""
+    west, south, east, north = bounds
+    tall = (north - south) / np.cos(np.radians((south + north) / 2))  # Mercator stretches degrees of latitude
+    pixels = min(MAP_PIXELS / (east - west), MAP_HEIGHT / tall)
+    taken: list[shapely.Polygon] = []
+    kept = []
+    for name, point in placed:
+        x = (shapely.get_x(point) - west) * pixels
+        y = (shapely.get_y(point) - south) * pixels * tall / (north - south)
+        half = (
+            sum(LABEL_PIXELS if ord(letter) > _LAST_NARROW else LABEL_PIXELS / 2 for letter in name) / 2 + 2
+        )
+        box = shapely.box(x - half, y - LABEL_PIXELS * 0.7, x + half, y + LABEL_PIXELS * 0.7)
+        if not any(box.intersects(other) for other in taken):
+            taken.append(box)
+            kept.append((name, point))
+    return kept
 
 
 def _stations(stations: gpd.GeoDataFrame) -> folium.GeoJson:
@@ -346,6 +372,7 @@ def _stations(stations: gpd.GeoDataFrame) -> folium.GeoJson:
             "radius": radii.get(feature["properties"]["kind"], 5),
             "color": "#fff",
             "weight": 1.8,
+            "fill": True,
             "fillColor": PALETTE["station"],
             "fillOpacity": 1,
         },

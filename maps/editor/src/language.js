@@ -65,8 +65,6 @@ const WORDS = {
   "details.empty": ["点击地图上的网格、服务站或问题编号，或在上方搜索地址，这里显示详情。", "Click a zone, a station or a fault on the map, or search an address above: its details appear here."],
   "zone.code": ["编码", "Code"],
   "zone.name": ["名称", "Name"],
-  "zone.kind": ["类型", "Kind"],
-  "zone.general": ["综合网格", "General"],
   "zone.dedicated": ["专属网格", "Dedicated"],
   "zone.parent": ["上级", "Parent"],
   "zone.children": ["下级", "Children"],

@@ -232,7 +232,7 @@ function matchCard(store, actions, match) {
       h(
         "tbody",
         {},
-        match.zones.map((zone) =>
+        inOrder(match.zones, version).map((zone) =>
           h(
             "tr",
             {},
@@ -258,6 +258,21 @@ function matchCard(store, actions, match) {
       ),
     point && h("p", { class: "hint number" }, t("lookup.point", figures.coordinates(point)), " ", h("button", { type: "button", class: "link", onclick: () => actions.map.flyToPoint(point) }, t("zone.fly"))),
   );
+}
+
+/**
+ * Zones from the widest partition to the finest, departments' own layers after them.
+ *
+ * @param {import("../contract").LookupZone[]} zones
+ * @param {import("../contract").Version | null} version
+ */
+function inOrder(zones, version) {
+  const levels = (version?.layers ?? []).flatMap((layer) => layer.levels);
+  const place = ({ level = "" }) => {
+    const at = levels.findIndex(({ code }) => code === level);
+    return at < 0 ? levels.length * 2 : at + (levels[at].partition ? 0 : levels.length);
+  };
+  return [...zones].sort((a, b) => place(a) - place(b));
 }
 
 const REASONS = new Set(["outside", "gap", "no_location", "bad_location"]);
