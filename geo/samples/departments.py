@@ -47,13 +47,13 @@ def _plain(shape: BaseGeometry) -> BaseGeometry:
 
 
 def shifted(
-    town: Town, labels: NDArray[np.int64], share: float, rng: np.random.Generator
+    pairs: NDArray[np.int64], labels: NDArray[np.int64], share: float, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Give a share of the border blocks to a neighbouring zone where both zones stay in one piece."""
     labels = labels.copy()
-    a, b = town.pairs.T
+    a, b = pairs.T
     neighbours: dict[int, list[int]] = defaultdict(list)
-    for left, right in town.pairs.tolist():
+    for left, right in pairs.tolist():
         neighbours[left].append(right)
         neighbours[right].append(left)
     border = np.unique(np.concatenate([a, b])[np.tile(labels[a] != labels[b], 2)])
@@ -73,10 +73,16 @@ def shifted(
     return np.asarray(np.unique(labels, return_inverse=True)[1].reshape(-1))
 
 
-def parts_of(town: Town, weights: NDArray[Any], low: float, high: float, seed: int) -> NDArray[np.int64]:
-    """Divide the whole town into connected parts regardless of communities."""
+def parts_of(
+    town: Town, weights: NDArray[Any], within: NDArray[np.int64], limits: tuple[float, float], seed: int
+) -> NDArray[np.int64]:
+    """Divide each of the zones given by label into connected parts of some weight."""
+    joined = within[town.pairs[:, 0]] == within[town.pairs[:, 1]]
     strength = town.pair_length_m / town.pair_cost**2
-    return contiguous_parts(weights, town.pairs, strength=strength, low=low, high=high, seed=seed)
+    low, high = limits
+    return contiguous_parts(
+        weights, town.pairs[joined], strength=strength[joined], low=low, high=high, seed=seed
+    )
 
 
 def sketchy(zones: NDArray[Any], outline: Polygon, swing_m: float, rng: np.random.Generator) -> NDArray[Any]:

@@ -111,7 +111,7 @@ def make_zhuanqiao(households: int = 20_000, seed: int = 1, *, divisions: Path =
         ),
         _grids(town, districts, estates, official, grid, per_block),
     ]
-    layers, injected = _departments(town, districts, estates, grid, per_block, outline[0], rng)
+    layers, injected = _departments(town, districts, estates, grid, outline[0], rng)
     frames.extend(layers)
     zones = pd.concat(frames, ignore_index=True)
     lines = [town.lines[row] for row in town.edge_line.tolist()]
@@ -310,31 +310,34 @@ def _departments(
     districts: Districts,
     estates: Estates,
     grid: NDArray[np.int64],
-    per_block: NDArray[np.int64],
     outline: Polygon,
     rng: np.random.Generator,
 ) -> tuple[list[pd.DataFrame], gpd.GeoDataFrame]:
     """Return the departments' layers and the faults that were put into the party's."""
-    party = shifted(town, grid, 0.10, rng)
+    party = shifted(town.pairs, grid, 0.10, rng)
     shapes = dissolve(town.blocks, party)
     shapes, codes, injected = inject(shapes, [f"DJ{n:03d}" for n in range(1, len(shapes) + 1)], outline, rng)
-    frames = [_rows("party", shapes, codes, [f"党建网格{code[2:]}" for code in codes])]
+    alone = [bool(estates.dedicated[party == label].all()) for label in range(int(party.max()) + 1)]
+    kind = ["dedicated" if flag else "general" for flag in alone] + ["general"] * (len(codes) - len(alone))
+    frames = [_rows("party", shapes, codes, [f"党建网格{code[2:]}" for code in codes], kind=kind)]
 
-    order = shifted(town, parts_of(town, per_block, 450.0, 800.0, 7), 0.05, rng)
+    # the order department's grids are the same in the main, drawn on another base map, some given away
+    order = shifted(town.pairs, grid, 0.12, rng)
     shapes = sketchy(dissolve(town.blocks, order), outline, 3.0, rng)
     frames.append(_numbered("order", "ZZ", "综治网格", shapes))
 
-    civil = shifted(town, districts.community, 0.08, rng)
+    # the civil department works by community, and has no grids for industrial parks
+    civil = shifted(town.pairs, districts.community, 0.05, rng)
     shapes = dissolve(town.blocks, civil)
-    # the civil department has no grids for industrial parks: they are missing in its layer
     industry = town.blocks[estates.use == "industry"]
     if len(industry):
         shapes = shapely.difference(shapes, shapely.multipolygons(list(industry)))
         shapes = shapes[~shapely.is_empty(shapes)]
     frames.append(_numbered("civil", "MZ", "民政网格", shapes))
 
+    # urban management divides grids further, by area and not by people
     plane = shapely.area(shapely.transform(town.blocks, metres_of))
-    urban = parts_of(town, plane, 60_000.0, 110_000.0, 11)
+    urban = shifted(town.pairs, parts_of(town, plane, grid, (40_000.0, 80_000.0), 11), 0.03, rng)
     frames.append(_numbered("urban", "CG", "城管网格", dissolve(town.blocks, urban)))
     return frames, injected
 

@@ -1,0 +1,352 @@
+"""多格合一: several departments' grids over one territory reconciled into one partition.
+
+``fuse`` cuts the ground into atomic *cells* by every border of every layer. From the cells everything follows: the
+*crosswalk* from each old grid to the new ones, the *conflicts* where borders disagree, and the *proposal*, one
+partition made of whole cells. Cells are never cut again, so nothing is lost or counted twice (law 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.crs import INTERNAL_CRS
+from geo.errors import ZonesError
+from geo.fusion.cells import COUNTS, Cells, count_subjects, cut, read_layers
+from geo.fusion.conflicts import KINDS, find_conflicts, survey
+from geo.fusion.profile import DEFAULT_PROFILE, FusionProfile
+from geo.fusion.proposal import NAMES, REASONS, Draft, explain, kept_share, lead, propose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from shapely import MultiPolygon, Polygon
+
+__all__ = ["KINDS", "REASONS", "Fusion", "FusionProfile", "fuse"]
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What came of a fusion. All frames are in EPSG:4490.
+
+    Parameters
+    ----------
+    cells
+        Atomic pieces: ``cell`` (number, from 0), one column per layer with the code there or None, ``estate`` (whether
+        it is part of an estate or building that some border cuts), ``inside``, ``grid`` (code of the proposal, None
+        outside the territory), ``reason``, ``explanation``, ``area_m2``, the counts, ``geometry``.
+    crosswalk
+        One row per old grid and new grid that share ground: ``layer, code, new, cells, area_m2, area_share`` and for
+        each count its number and its share of the old grid's. ``code`` is None for ground without a grid of the layer,
+        ``new`` None outside the territory; a zone that other zones of its layer cover whole has one row without cells.
+        In every layer each count adds up to that of ``cells``, to the unit.
+    conflicts
+        Places where borders disagree; see ``geo.fusion.conflicts.find_conflicts``.
+    proposal
+        New grids: ``code, name, kind, leading, sources, cells, area_m2``, the counts, ``rule``, ``explanation``,
+        ``geometry``. A valid coverage, each grid in one piece.
+    unassigned
+        Subjects in no cell: ``kind, reason, count, people``.
+    leading
+        Code of the leading layer, and whether the planner set it.
+    agreed_kept
+        Part of the length of borders on which all layers agree that the proposal keeps.
+    """
+
+    cells: gpd.GeoDataFrame
+    crosswalk: pd.DataFrame
+    conflicts: gpd.GeoDataFrame
+    proposal: gpd.GeoDataFrame
+    unassigned: pd.DataFrame = field(default_factory=pd.DataFrame)
+    leading: str = ""
+    agreed_kept: float = 1.0
+
+
+def fuse(
+    layers: Mapping[str, gpd.GeoDataFrame],
+    *,
+    boundary: Polygon | MultiPolygon | None = None,
+    estates: gpd.GeoDataFrame | None = None,
+    buildings: gpd.GeoDataFrame | None = None,
+    streets: gpd.GeoDataFrame | None = None,
+    subjects: gpd.GeoDataFrame | None = None,
+    parents: gpd.GeoDataFrame | None = None,
+    leading: str | None = None,
+    pins: Mapping[int, str] | None = None,
+    profile: FusionProfile = DEFAULT_PROFILE,
+) -> Fusion:
+    """Reconcile two to eight layers of grids into one proposal, and say where they disagree.
+
+    Parameters
+    ----------
+    layers
+        Code of each layer → its zones: column ``code`` and polygons; ``kind`` (``dedicated`` zones are exempt from
+        rules of size) where known. Gaps, overlaps and omissions are allowed and reported, invalid rings are not.
+    boundary
+        The territory in EPSG:4490. Ground of it that no layer covers becomes cells too; zones beyond it are kept as
+        cells that the proposal leaves out. Without it, the proposal covers what some layer covers.
+    estates, buildings
+        Polygons that the proposal must not cut.
+    streets
+        Lines that borders should follow where layers differ.
+    subjects
+        Columns ``kind``, ``people``; households, businesses and institutions are counted.
+    parents
+        Zones (communities, say) that no proposed grid may cross.
+    leading
+        Code of the layer that decides where layers differ. None lets them vote.
+    pins
+        Number of a cell (as in ``cells`` of the same input) → code of the zone of the leading layer it must go to.
+        Naming pins needs ``leading``.
+    profile
+        Thresholds.
+
+    Returns
+    -------
+    Fusion
+        Cells, crosswalk, conflicts and proposal.
+
+    Raises
+    ------
+    ZonesError
+        When layers cannot be overlaid: fewer than two, more than eight, empty, without or with double codes, not
+        polygons, invalid rings; when ``leading`` or a pin names what does not exist.
+    MixedReferenceError, UndeclaredReferenceError
+        When a layer has no reference.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from shapely import box
+    >>> party = gpd.GeoDataFrame({"code": ["A", "B"]}, geometry=[box(121, 31, 121.01, 31.01),
+    ...     box(121.01, 31, 121.02, 31.01)], crs="EPSG:4490")
+    >>> order = gpd.GeoDataFrame({"code": ["X"]}, geometry=[box(121, 31, 121.02, 31.01)], crs="EPSG:4490")
+    >>> fused = fuse({"party": party, "order": order})
+    >>> fused.conflicts["kind"].tolist(), fused.proposal["code"].tolist()
+    (['grain'], ['RH0001', 'RH0002'])
+    """
+    read = read_layers(layers)
+    names = [layer.code for layer in read]
+    _check_choices(read, names, leading, pins or {})
+    cells = cut(
+        read,
+        boundary=boundary,
+        estates=estates,
+        buildings=buildings,
+        parents=parents,
+        streets=streets,
+        street_reach_m=profile.street_reach_m,
+    )
+    _check_pins(len(cells.shapes), pins or {})
+    unassigned = count_subjects(cells, subjects)
+    first = names.index(leading) if leading is not None else lead(cells, profile)
+    found = survey(cells, profile)
+    draft = propose(
+        cells, first, decided=leading is not None, noise=found.noise, pins=pins or {}, profile=profile
+    )
+    number = draft.group[draft.unit]
+    proposal, codes = _proposal(cells, draft, number, first, profile)
+    return Fusion(
+        cells=_cells(cells, draft, codes),
+        crosswalk=_crosswalk(cells, codes),
+        conflicts=find_conflicts(cells, found),
+        proposal=proposal,
+        unassigned=unassigned,
+        leading=names[first],
+        agreed_kept=kept_share(draft),
+    )
+
+
+def _check_choices(read: Any, names: list[str], leading: str | None, pins: Mapping[int, str]) -> None:  # noqa: ANN401
+    if leading is not None and leading not in names:
+        raise ZonesError(
+            f"主导图层“{leading}”不在参与融合的图层中。",
+            f"leading layer {leading} is not among {names}",
+            remedy=f"可选：{'、'.join(names)}。",
+        )
+    if pins and leading is None:
+        raise ZonesError(
+            "固定单元需要先指定主导图层。",
+            "pins need a leading layer",
+            remedy="请设置 leading。",
+        )
+    if pins:
+        known = set(read[names.index(str(leading))].codes.tolist())
+        unknown = sorted(set(pins.values()) - known)
+        if unknown:
+            raise ZonesError(
+                f"固定单元指向的网格不存在：{'、'.join(unknown[:5])}。",
+                f"pins name zones that do not exist: {unknown[:5]}",
+                remedy="请使用主导图层的网格编码。",
+            )
+
+
+def _check_pins(count: int, pins: Mapping[int, str]) -> None:
+    strange = sorted(cell for cell in pins if not 0 <= cell < count)
+    if strange:
+        raise ZonesError(
+            f"固定的单元编号不存在：{strange[:5]}。",
+            f"pins name cells that do not exist: {strange[:5]}",
+            remedy=f"单元编号为 0 到 {count - 1}，图层变化后编号会变化。",
+        )
+
+
+def _proposal(
+    cells: Cells, draft: Draft, number: NDArray[np.int64], leading: int, profile: FusionProfile
+) -> tuple[gpd.GeoDataFrame, NDArray[Any]]:
+    """Return the new grids, and the code of the grid of each cell (None outside)."""
+    order = np.argsort(number, kind="stable")
+    order = order[number[order] >= 0]
+    starts = (
+        np.flatnonzero(np.concatenate([[True], number[order][1:] != number[order][:-1]]))
+        if len(order)
+        else []
+    )
+    counts = cells.counts.to_numpy()
+    why = draft.why
+    rows: list[dict[str, Any]] = []
+    for begin, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+        members = order[begin:stop]
+        shape = (
+            shapely.coverage_union_all(cells.shapes[members])
+            if len(members) > 1
+            else cells.shapes[members[0]]
+        )
+        base = draft.base[int(number[members[0]])]
+        layer = cells.layers[leading]
+        dedicated = base >= 0 and bool(layer.dedicated[base])
+        row: dict[str, Any] = {
+            "kind": "dedicated" if dedicated else "general",
+            "leading": [str(layer.codes[base])] if base >= 0 else [],
+            "sources": _sources(cells, members),
+            "cells": members.tolist(),
+            "area_m2": float(cells.area_m2[members].sum()),
+            **dict(zip(COUNTS, counts[members].sum(axis=0).tolist(), strict=True)),
+            "geometry": _one(shape),
+        }
+        row["rule"] = _rule(row, profile)
+        areas = np.bincount(why[members], weights=cells.area_m2[members], minlength=len(NAMES))
+        row["explanation"] = explain(cells, leading, row, dict(zip(NAMES, areas.tolist(), strict=True)))
+        rows.append(row)
+    corners = shapely.bounds(np.array([row["geometry"] for row in rows], dtype=object))
+    rank = np.lexsort((-corners[:, 3], corners[:, 0])) if rows else []
+    codes = np.full(len(cells.shapes), None, dtype=object)
+    sorted_rows = []
+    for serial, place in enumerate(rank, start=1):
+        row = rows[place]
+        code = f"RH{serial:04d}"
+        codes[row["cells"]] = code
+        sorted_rows.append({"code": code, "name": f"融合网格{serial:04d}", **row})
+    columns = [
+        "code",
+        "name",
+        "kind",
+        "leading",
+        "sources",
+        "cells",
+        "area_m2",
+        *COUNTS,
+        "rule",
+        "explanation",
+        "geometry",
+    ]
+    frame = pd.DataFrame(sorted_rows, columns=columns)
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS), codes
+
+
+def _one(shape: Any) -> Any:  # noqa: ANN401  shapely's own
+    parts = shapely.get_parts([shape])
+    return parts[0] if len(parts) == 1 else shape
+
+
+def _sources(cells: Cells, members: NDArray[np.int64]) -> dict[str, list[str]]:
+    """Return the old grids of each layer that a new grid has ground of, most ground first."""
+    out = {}
+    for number, layer in enumerate(cells.layers):
+        zone = cells.zone[members, number]
+        there = zone >= 0
+        values, inverse = np.unique(zone[there], return_inverse=True)
+        area = np.bincount(inverse.reshape(-1), weights=cells.area_m2[members][there], minlength=len(values))
+        out[layer.code] = layer.codes[values[np.argsort(-area, kind="stable")]].tolist()
+    return out
+
+
+def _rule(row: dict[str, Any], profile: FusionProfile) -> str:
+    """Say in Chinese how a new grid breaks the rules of size; empty when it does not."""
+    if profile.households is None or row["kind"] == "dedicated":
+        return ""
+    low, high = profile.households
+    if row["household"] > high:
+        return f"{row['household']:,} 户，超过上限 {high:,.0f} 户，各图层没有可用的内部边界再拆分"
+    if row["household"] < low:
+        return (
+            f"{row['household']:,} 户，低于下限 {low:,.0f} 户，与相邻网格的边界各图层一致或合并后超限，未合并"
+        )
+    return ""
+
+
+def _cells(cells: Cells, draft: Draft, codes: NDArray[Any]) -> gpd.GeoDataFrame:
+    """Return the cells as a frame."""
+    reason = np.array(NAMES, dtype=object)[draft.why]
+    reason[codes == None] = None  # noqa: E711  an array of objects
+    frame = pd.DataFrame({"cell": np.arange(len(cells.shapes))})
+    for number, layer in enumerate(cells.layers):
+        known = np.append(layer.codes, None)
+        frame[layer.code] = known[cells.zone[:, number]]
+    frame["estate"] = cells.estate >= 0
+    frame["inside"] = cells.inside
+    frame["grid"] = codes
+    frame["reason"] = reason
+    frame["explanation"] = [REASONS.get(name) for name in reason]
+    frame["area_m2"] = cells.area_m2
+    frame = pd.concat([frame, cells.counts], axis=1)
+    return gpd.GeoDataFrame(frame, geometry=cells.shapes, crs=INTERNAL_CRS)
+
+
+def _crosswalk(cells: Cells, codes: NDArray[Any]) -> pd.DataFrame:
+    """Return old grid → cells → new grid with figures that add up."""
+    new, new_row = np.unique(np.where(codes == None, "", codes).astype(str), return_inverse=True)  # noqa: E711
+    new_row = new_row.reshape(-1)
+    tables = []
+    for number, layer in enumerate(cells.layers):
+        zone = cells.zone[:, number]
+        base = np.int64(len(new))
+        keys, inverse = np.unique((zone + 1) * base + new_row, return_inverse=True)
+        inverse = inverse.reshape(-1)
+        order = np.argsort(inverse, kind="stable")
+        cuts = np.searchsorted(inverse[order], np.arange(1, len(keys)))
+        old = keys // base - 1
+        table = pd.DataFrame(
+            {
+                "layer": layer.code,
+                "code": np.append(layer.codes, None)[old],
+                "new": np.append(new, None)[np.where(new[keys % base] == "", len(new), keys % base)],
+                "cells": [part.tolist() for part in np.split(order, cuts)],
+                "area_m2": np.bincount(inverse, weights=cells.area_m2, minlength=len(keys)),
+            }
+        )
+        for name in COUNTS:
+            summed = np.bincount(inverse, weights=cells.counts[name].to_numpy(), minlength=len(keys))
+            table[name] = np.round(summed).astype(np.int64)
+        covered = sorted(set(range(len(layer.codes))) - set(old.tolist()))
+        if covered:
+            empty = pd.DataFrame({"layer": layer.code, "code": layer.codes[covered], "new": None})
+            empty["cells"] = [[] for _ in covered]
+            for name in ("area_m2", *COUNTS):
+                empty[name] = 0
+            table = pd.concat([table, empty.astype({"area_m2": float})], ignore_index=True)
+        group = np.concatenate([old, covered]).astype(np.int64) + 1
+        for name in ("area_m2", *COUNTS):
+            whole = np.bincount(group, weights=table[name].to_numpy(dtype=float))[group]
+            share = np.divide(
+                table[name].to_numpy(dtype=float), whole, out=np.full(len(table), np.nan), where=whole > 0
+            )
+            table["area_share" if name == "area_m2" else f"{name}_share"] = share
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

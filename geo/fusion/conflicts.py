@@ -1,0 +1,361 @@
+"""Where the departments' borders disagree, and in what way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.crs import INTERNAL_CRS
+from geo.partition import components
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geo.fusion.cells import Cells
+    from geo.fusion.profile import FusionProfile
+
+    Ints = NDArray[np.int64]
+
+KINDS: dict[str, tuple[str, str]] = {
+    "overlap": ("层内重叠", "two zones of one layer claim the same ground"),
+    "conflict": ("实际分歧", "departments put the same ground into different grids"),
+    "missing": ("单层缺失", "one department has no grid here"),
+    "noise": ("描绘误差", "the same border drawn a little apart"),
+    "grain": ("粒度不同", "one grid of a department is several of another's"),
+    "containment": ("包含关系", "a grid of one department lies inside a larger one of another"),
+}
+"""Kinds of disagreement, most serious first."""
+
+_SERIOUS = ("overlap", "conflict", "missing", "noise")
+_SPLINTER_M = 10.0
+"""A cell narrower than this (in meters) makes no place of its own."""
+
+COLUMNS = (
+    "kind", "kind_name", "departments", "codes", "length_m", "area_m2", "width_m",
+    "household", "business", "institution", "people", "message", "message_en", "geometry",
+)  # fmt: skip
+
+
+class Matches(NamedTuple):
+    """How the zones of one layer lie in those of another, over the ground that both cover.
+
+    Parameters
+    ----------
+    first, second
+        Zones that share ground.
+    area_m2
+        How much.
+    same
+        Each is the other's best match, and by enough.
+    first_inside, second_inside
+        One lies inside the other and is not the same.
+    row
+        Row of this table of each cell, -1 where a layer has none.
+    """
+
+    first: Ints
+    second: Ints
+    area_m2: NDArray[np.float64]
+    same: NDArray[np.bool_]
+    first_inside: NDArray[np.bool_]
+    second_inside: NDArray[np.bool_]
+    row: Ints
+
+
+def match(cells: Cells, a: int, b: int, profile: FusionProfile) -> Matches:
+    """Compare two layers zone by zone."""
+    first, second = cells.zone[:, a], cells.zone[:, b]
+    both = np.flatnonzero((first >= 0) & (second >= 0))
+    base = np.int64(len(cells.layers[b].codes))
+    keys, inverse = np.unique(first[both] * base + second[both], return_inverse=True)
+    inverse = inverse.reshape(-1)
+    area = np.bincount(inverse, weights=cells.area_m2[both], minlength=len(keys)).astype(np.float64)
+    one, two = keys // base, keys % base
+    share_one = area / np.bincount(one, weights=area)[one] if len(keys) else area
+    share_two = area / np.bincount(two, weights=area)[two] if len(keys) else area
+    best = _is_best(one, area) & _is_best(two, area)
+    same = best & (np.minimum(share_one, share_two) >= profile.same_share)
+    row = np.full(len(first), -1, dtype=np.int64)
+    row[both] = inverse
+    return Matches(
+        one,
+        two,
+        area,
+        same,
+        (share_one >= profile.contained_share) & ~same,
+        (share_two >= profile.contained_share) & ~same,
+        row,
+    )
+
+
+def _is_best(group: Ints, area: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each row has the largest area of its group (the first of equals)."""
+    order = np.lexsort((np.arange(len(group)), -area, group))
+    best = np.zeros(len(group), dtype=bool)
+    if len(group):
+        leading = np.ones(len(group), dtype=bool)
+        leading[1:] = group[order][1:] != group[order][:-1]
+        best[order[leading]] = True
+    return best
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What every pair of layers says of every cell.
+
+    Parameters
+    ----------
+    marks
+        For ``overlap`` bits of layers, for the other kinds of one cell bits of pairs of layers, that disagree on it.
+    nested
+        Rows of ``find_conflicts`` for zones inside zones.
+    nearest
+        Zone of the first layer that the zone of each cell in each layer matches best, -1 for none.
+    """
+
+    marks: dict[str, Ints]
+    nested: list[dict[str, Any]]
+    nearest: Ints
+
+    @property
+    def noise(self) -> NDArray[np.bool_]:
+        """Cells on which layers differ by no more than drafting noise."""
+        return np.asarray(
+            (self.marks["noise"] > 0) & (self.marks["conflict"] == 0) & (self.marks["missing"] == 0)
+        )
+
+
+def survey(cells: Cells, profile: FusionProfile) -> Survey:
+    """Compare every pair of layers on every cell."""
+    count, layers = len(cells.shapes), len(cells.layers)
+    marks = {kind: np.zeros(count, dtype=np.int64) for kind in _SERIOUS}
+    for layer in range(layers):
+        marks["overlap"] |= cells.doubled[:, layer].astype(np.int64) << layer
+    nested: list[dict[str, Any]] = []
+    nearest = np.where(cells.zone[:, :1] >= 0, cells.zone, -1)
+    for number, (a, b) in enumerate(combinations(range(layers), 2)):
+        found = match(cells, a, b, profile)
+        _mark(cells, found, (a, b), np.int64(1) << number, profile, marks)
+        nested.extend(_nested(cells, found, a, b))
+        if a == 0:
+            best = _is_best(found.second, found.area_m2)
+            into = np.full(len(cells.layers[b].codes), -1, dtype=np.int64)
+            into[found.second[best]] = found.first[best]
+            nearest[:, b] = np.where(cells.zone[:, b] >= 0, into[cells.zone[:, b]], -1)
+    return Survey(marks, nested, nearest)
+
+
+def find_conflicts(cells: Cells, found: Survey) -> gpd.GeoDataFrame:
+    """Return every place where borders disagree: columns ``COLUMNS``, most serious first.
+
+    A piece of ground is in one row of the first four kinds at most, so their areas and subjects may be added up.
+    ``grain`` and ``containment`` describe whole zones and say nothing against a border.
+    """
+    rows = [*_places(cells, found.marks, found.nearest), *found.nested]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS)
+
+
+def _mark(
+    cells: Cells,
+    found: Matches,
+    layers: tuple[int, int],
+    bit: np.int64,
+    profile: FusionProfile,
+    marks: dict[str, Ints],
+) -> None:
+    """Mark cells on which two layers disagree, in place."""
+    first, second = cells.zone[:, layers[0]], cells.zone[:, layers[1]]
+    fine = np.append(found.same | found.first_inside | found.second_inside, True)
+    apart = (found.row >= 0) & ~fine[found.row]
+    lacking = ((first < 0) != (second < 0)) & cells.inside
+    asked = apart | lacking
+    if not asked.any():
+        return
+    a, b = cells.pairs.T
+    joined = asked[a] & asked[b] & (first[a] == first[b]) & (second[a] == second[b])
+    piece = components(len(first), cells.pairs[joined])
+    area = np.bincount(piece, weights=cells.area_m2)
+    rim = np.bincount(piece, weights=cells.perimeter_m)
+    rim = rim - 2.0 * np.bincount(piece[a[joined]], weights=cells.pair_length_m[joined], minlength=len(rim))
+    # a strip of width w and length l has an area of wl and a rim of 2(l + w): twice the area over the rim is w
+    thin = (2.0 * area / np.maximum(rim, 1e-9) < profile.noise_width_m)[piece]
+    marks["noise"][asked & thin] |= bit
+    marks["conflict"][apart & ~thin] |= bit
+    marks["missing"][lacking & ~thin] |= bit
+
+
+def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[str, Any]]:
+    """Gather marked cells into places."""
+    count = len(cells.shapes)
+    pairs_of_layers = list(combinations(range(len(cells.layers)), 2))
+    kind = np.full(count, len(_SERIOUS), dtype=np.int64)
+    for rank in range(len(_SERIOUS) - 1, -1, -1):
+        kind[marks[_SERIOUS[rank]] > 0] = rank
+    mask = np.zeros(count, dtype=np.int64)
+    for rank, name in enumerate(_SERIOUS):
+        mask[kind == rank] = marks[name][kind == rank]
+    asked = kind < len(_SERIOUS)
+    a, b = cells.pairs.T
+    joined = asked[a] & asked[b] & (kind[a] == kind[b]) & (mask[a] == mask[b])
+    links = np.vstack([cells.pairs[joined], _splinters(cells, kind, mask)])
+    place = components(count, links)
+    # drafting noise comes in splinters: gather those along the border between the same two grids
+    noise = kind == _SERIOUS.index("noise")
+    if noise.any():
+        known = np.where(nearest >= 0, nearest, np.iinfo(np.int64).max)
+        ends = np.column_stack([known.min(axis=1), nearest.max(axis=1)])[noise]
+        place[noise] = place.max() + 1 + np.unique(ends, axis=0, return_inverse=True)[1].reshape(-1)
+    member = np.flatnonzero(asked)
+    order = member[np.lexsort((member, place[member], kind[member]))]
+    starts = (
+        np.flatnonzero(np.concatenate([[True], place[order][1:] != place[order][:-1]])) if len(order) else []
+    )
+    # borders inside or round a place that some departments draw and others do not
+    drawn = cells.zone[a] != cells.zone[b]
+    disputed = drawn.any(axis=1) & ~drawn.all(axis=1)
+    length = np.zeros(count)
+    for side, other in ((a, b), (b, a)):
+        mine = disputed & asked[side]
+        share = np.where(place[side] == place[other], 0.5, 1.0)
+        length += np.bincount(side[mine], weights=(cells.pair_length_m * share)[mine], minlength=count)
+    rows = []
+    for begin, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+        members = order[begin:stop]
+        name = _SERIOUS[kind[members[0]]]
+        bits = int(np.bitwise_or.reduce(mask[members]))
+        if name == "overlap":
+            involved = [layer for layer in range(len(cells.layers)) if bits >> layer & 1]
+        else:
+            involved = sorted(
+                {layer for n, pair in enumerate(pairs_of_layers) if bits >> n & 1 for layer in pair}
+            )
+        rows.append(_row(cells, name, involved, members, float(length[members].sum())))
+    return rows
+
+
+def _splinters(cells: Cells, kind: Ints, mask: Ints) -> Ints:
+    """Return links from each splinter of a conflict to the place that it was cut off from.
+
+    Drafting noise of a third layer cuts thin pieces off a place where two others disagree: they are no places
+    of their own. A splinter goes with the neighbour it shares the longest border with.
+    """
+    a, b = cells.pairs.T
+    thin = 2.0 * cells.area_m2 / np.maximum(cells.perimeter_m, 1e-9) < _SPLINTER_M
+    serious = kind < _SERIOUS.index("noise")
+    together = (kind[a] == kind[b]) & serious[a] & ((mask[a] & mask[b]) != 0)
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for side, other in ((a, b), (b, a)):
+        rows = np.flatnonzero(together & thin[side])
+        order = rows[np.lexsort((-cells.pair_length_m[rows], side[rows]))]
+        _, first = np.unique(side[order], return_index=True)
+        best = order[first]
+        found.append(np.column_stack([side[best], other[best]]))
+    return np.vstack(found)
+
+
+def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]]:
+    """Return rows for zones of one layer that hold zones of the other."""
+    rows = []
+    for outer, inner, holder, held, is_inside in (
+        (b, a, found.second, found.first, found.first_inside),
+        (a, b, found.first, found.second, found.second_inside),
+    ):
+        if not is_inside.any():
+            continue
+        whole = np.bincount(holder, weights=found.area_m2)
+        filled = np.bincount(holder[is_inside], weights=found.area_m2[is_inside], minlength=len(whole))
+        kids = np.bincount(holder[is_inside], minlength=len(whole))
+        order = np.flatnonzero(is_inside)[np.argsort(holder[is_inside], kind="stable")]
+        starts = np.searchsorted(holder[order], np.arange(len(whole) + 1))
+        # cells by holder, and the borders of the held ones inside it
+        inside_cell = found.row >= 0
+        one, two = cells.pairs.T
+        within = inside_cell[one] & inside_cell[two] & (cells.zone[one, outer] == cells.zone[two, outer])
+        between = within & (cells.zone[one, inner] != cells.zone[two, inner])
+        length = np.bincount(
+            cells.zone[one[between], outer], weights=cells.pair_length_m[between], minlength=len(whole)
+        )
+        of_cell = cells.zone[:, outer]
+        for zone in np.flatnonzero(kids).tolist():
+            inner_zones = held[order[starts[zone] : starts[zone + 1]]]
+            grain = len(inner_zones) > 1 and filled[zone] >= 0.8 * whole[zone]  # noqa: PLR2004
+            rows.append(
+                {
+                    "kind": "grain" if grain else "containment",
+                    "departments": [cells.layers[outer].code, cells.layers[inner].code],
+                    "codes": {
+                        cells.layers[outer].code: [str(cells.layers[outer].codes[zone])],
+                        cells.layers[inner].code: sorted(cells.layers[inner].codes[inner_zones].tolist()),
+                    },
+                    "length_m": float(length[zone]),
+                    "area_m2": float(filled[zone]),
+                    "width_m": np.nan,
+                    "zone": zone,
+                    "outer": outer,
+                    "inner": inner,
+                    "geometry": cells.layers[outer].shapes[zone],
+                }
+            )
+        totals = {
+            name: np.bincount(
+                of_cell[of_cell >= 0],
+                weights=cells.counts[name].to_numpy()[of_cell >= 0],
+                minlength=len(whole),
+            )
+            for name in ("household", "business", "institution", "people")
+        }
+        for row in rows:
+            if "zone" in row and row["outer"] == outer and row["inner"] == inner:
+                zone = row.pop("zone")
+                row.update({name: round(float(total[zone])) for name, total in totals.items()})
+                _say(cells, row)
+    return rows
+
+
+def _row(cells: Cells, kind: str, involved: list[int], members: Ints, length_m: float) -> dict[str, Any]:
+    """Return one place as a row of the frame."""
+    codes = {}
+    for layer in involved:
+        zones = np.unique(cells.zone[members, layer])
+        codes[cells.layers[layer].code] = cells.layers[layer].codes[zones[zones >= 0]].tolist()
+    area = float(cells.area_m2[members].sum())
+    rim = float(cells.perimeter_m[members].sum())
+    shape = (
+        shapely.coverage_union_all(cells.shapes[members]) if len(members) > 1 else cells.shapes[members[0]]
+    )
+    row: dict[str, Any] = {
+        "kind": kind,
+        "departments": [cells.layers[layer].code for layer in involved],
+        "codes": codes,
+        "length_m": length_m,
+        "area_m2": area,
+        "width_m": 2.0 * area / max(rim, 1e-9),
+        "geometry": shape,
+    }
+    for name in ("household", "business", "institution", "people"):
+        row[name] = int(cells.counts[name].to_numpy()[members].sum())
+    _say(cells, row)
+    return row
+
+
+def _say(cells: Cells, row: dict[str, Any]) -> None:
+    """Write the sentences of a row, in place."""
+    names = {layer.code: layer.name for layer in cells.layers}
+    parts = []
+    for code, zones in row["codes"].items():
+        shown = "、".join(zones[:4]) + (f" 等{len(zones)}个" if len(zones) > 4 else "") if zones else "无网格"  # noqa: PLR2004
+        parts.append(f"{names[code]} {shown}")
+    chinese, english = KINDS[row["kind"]]
+    row["kind_name"] = chinese
+    size = f"{row['area_m2']:,.0f} m²，争议边界 {row['length_m']:,.0f} 米，{row['household']:,} 户"
+    if row["kind"] in ("grain", "containment"):
+        size = f"{row['area_m2']:,.0f} m²，内部边界 {row['length_m']:,.0f} 米，{row['household']:,} 户"
+    row["message"] = f"{chinese}：{'；'.join(parts)}（{size}）。"
+    row["message_en"] = f"{english}: {row['area_m2']:,.0f} m2, {row['household']} households"
