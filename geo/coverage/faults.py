@@ -42,9 +42,88 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     sliver_width_m: float = 1.0,
     inlet_width_m: float = 30.0,
 ) -> gpd.GeoDataFrame:
-    """Find the faults of a coverage, as ``geo.coverage`` defines it."""
+    """Find every fault of the zones of one level: where they are no valid coverage, as ``geo.coverage`` defines it.
+
+    Parameters
+    ----------
+    zones
+        Columns ``code`` (not empty) and ``geometry`` (polygons and multipolygons; heights are ignored); a column
+        ``parent`` names each zone's parent. Not changed.
+    boundary
+        Territory to be covered: a polygon, GeoSeries or GeoDataFrame. Without one nothing can be outside it or left
+        uncovered at its edge, and what ``parents`` cover stands in for it.
+    parents
+        Zones of the level above, with a column ``code``.
+    exceptions
+        Registered gaps (rivers, lakes, land of others): what they cover is never a gap, sliver, inlet or uncovered.
+    subjects
+        Households, businesses, …: counted in each fault. Polygons of kind ``estate`` and ``building`` among them are
+        checked for being cut, unless ``estates`` and ``buildings`` are given.
+    estates, buildings
+        Polygons that no border should cut, with ``name`` or ``code``.
+    barriers
+        Lines that should not cut a zone; with a column ``kind`` only expressways, railways and rivers count
+        (``geo.coverage.BARRIERS``).
+    noun
+        What messages call a zone: 网格, 社区, 片区.
+    tolerance_m
+        What is narrower (in meters) is rounding, not a fault. Coordinates on the grid of 1e-8 degrees are rounded by
+        up to 0.8 mm, so a vertex of one zone on a straight border of its neighbour leaves no fault behind.
+    near_miss_m
+        Gaps and overlaps narrower than this (in meters) are near misses.
+    sliver_width_m
+        Enclosed gaps narrower than this (in meters) are slivers.
+    inlet_width_m
+        Widest inlet (in meters).
+
+    Returns
+    -------
+    GeoDataFrame
+        One row per fault, gravest kinds first, in the reference of ``zones``:
+
+        - ``kind``: one of ``geo.coverage.KINDS``;
+        - ``severity``: ``error`` or ``warning``;
+        - ``codes``: list of the zones concerned, the most concerned first (inner before outer, own before other,
+          longest contact first);
+        - ``area_m2``, ``width_m``: area, and diameter of the largest circle that fits in, in the metric reference of
+          the data (``geo.crs.metric_crs``); 0 for points and lines;
+        - ``subjects``: how many of ``subjects`` lie in it (Int64, missing when none were given);
+        - ``message``, ``message_en``: a sentence for planners;
+        - ``geometry``: the place; points where a border crosses itself, a line where a barrier cuts, empty for a zone
+          without geometry.
+
+    Raises
+    ------
+    ZonesError
+        When there is no column ``code``, a code is empty, a geometry is no polygon, the zones span more than half the
+        globe, or the territory has no area.
+    UndeclaredReferenceError
+        When ``zones`` name no reference.
+    MixedReferenceError
+        When another frame is in another reference than ``zones``.
+
+    Notes
+    -----
+    A zone that has an invalid ring is judged by what its lines enclose; gaps and overlaps that follow from its
+    crossing are not listed beside it. A duplicate or contained zone is not listed as an overlap too.
+
+    Complete by construction: gaps and overlaps can only lie between edges that do not cancel
+    (``geo.coverage.borders``), and all faces between these are looked at. The cost grows with the number of edges, and
+    only the edges that do not cancel need geometry.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> zones = gpd.GeoDataFrame(
+    ...     {"code": ["A", "B"]},
+    ...     geometry=[shapely.box(121.40, 31.07, 121.40301, 31.073), shapely.box(121.403, 31.07, 121.406, 31.073)],
+    ...     crs="EPSG:4490",
+    ... )
+    >>> find_faults(zones)["message"].tolist()
+    ['网格 A 与 网格 B 重叠 318 m²，最宽 1.0 米。']
+    """
     limits = Tolerances(tolerance_m, near_miss_m, sliver_width_m, inlet_width_m)
-    taken = Zones.of(zones)
+    taken = Zones.of(zones, around=boundary if parents is None else parents)
     allowed = _exceptions(exceptions, taken)
     above = None if parents is None else Parents(parents, taken)
     limit = _territory(boundary, None if above is None else above.shapes, taken)

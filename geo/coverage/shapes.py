@@ -55,8 +55,7 @@ def invalid(zones: Zones) -> list[Finding]:
     for row in np.flatnonzero(zones.broken):
         given = zones.given[row]
         if given is None or given.is_empty:
-            reason, place = "Empty", MultiPoint()
-            names = ("没有图形", "it is empty")
+            names, place = ("没有图形", "it is empty"), MultiPoint()
         else:
             reason = shapely.is_valid_reason(given).split("[")[0]
             names = (_REASONS.get(reason, reason), reason.lower())

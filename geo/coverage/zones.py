@@ -53,8 +53,8 @@ class Zones:
     plane: Plane
 
     @classmethod
-    def of(cls, frame: gpd.GeoDataFrame) -> Zones:
-        """Take zones in.
+    def of(cls, frame: gpd.GeoDataFrame, around: Any = None) -> Zones:  # noqa: ANN401  any area
+        """Take zones in; ``around`` says where they would be when there are none.
 
         Raises
         ------
@@ -65,14 +65,22 @@ class Zones:
             When the frame names no reference.
         """
         codes = zone_codes(frame)
-        plane = Plane.of(frame)
         given = shapely.force_2d(np.asarray(frame.geometry.array, dtype=object))
         _check_polygons(given, codes)
+        finite = (
+            np.isfinite(shapely.bounds(given)).all(axis=1)
+            | shapely.is_missing(given)
+            | shapely.is_empty(given)
+        )
+        placed = frame if finite.all() else frame[finite]
+        areas = area_of(around, frame.crs, "辖区边界") if len(frame) == 0 and frame.crs is not None else None
+        plane = Plane.of(placed if areas is None else gpd.GeoDataFrame(geometry=list(areas), crs=frame.crs))
         if frame.crs.is_geographic:
-            _check_span(frame)
-        missing = shapely.is_missing(given) | shapely.is_empty(given)
+            _check_span(placed)
+        missing = shapely.is_missing(given) | shapely.is_empty(given) | ~finite
         broken = missing | ~shapely.is_valid(given)
         shapes = given
+        # A zone with coordinates that are not finite lies nowhere.
         if broken.any():
             shapes = given.copy()
             shapes[missing] = shapely.Polygon()
@@ -149,8 +157,6 @@ def _check_span(frame: gpd.GeoDataFrame) -> None:
 
 def mended(geometry: shapely.Geometry) -> shapely.Geometry:
     """Return what the lines of an invalid polygon enclose, as a valid polygon (empty when nothing)."""
-    if not np.isfinite(shapely.get_coordinates(geometry)).all():
-        return shapely.Polygon()
     parts, _ = parts_of(np.array([shapely.make_valid(geometry)], dtype=object))
     if len(parts) == 0:
         return shapely.Polygon()

@@ -14,12 +14,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pyproj import CRS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
+LONLAT = CRS.from_epsg(4490)
 CELL_M = 300.0
 ORIGIN = (121.40, 31.07)
 M_PER_LON, M_PER_LAT = 95_400.0, 110_870.0
@@ -89,7 +91,7 @@ def polygons(ring: Floats) -> NDArray[np.object_]:
 def _frame(
     shapes: list[shapely.Geometry] | NDArray[np.object_], codes: list[str], **more: object
 ) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame({"code": codes, **more}, geometry=list(shapes), crs="EPSG:4490")
+    return gpd.GeoDataFrame({"code": codes, **more}, geometry=list(shapes), crs=LONLAT)
 
 
 def _outline(ring: Floats, side: int, steps: int) -> Floats:
