@@ -36,7 +36,7 @@ FAULTS_SHOWN = 50
 class Group(TyperGroup):
     """Commands whose known failures end with a message instead of a stack trace."""
 
-    def invoke(self, ctx: typer.Context) -> Any:  # noqa: ANN401  what click says
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer's own, vendored click
         """Run a command; show what a planner can mend, let defects surface as they are."""
         try:
             return super().invoke(ctx)

@@ -79,9 +79,9 @@ def read_subjects(session: Session, territory_id: int) -> NDArray[Any]:
     # A location of its own row needs no join; CASE on the few without one only.
     absent = f"CASE WHEN attributes ? '{BAD_LOCATION}' THEN float8 'Infinity' ELSE float8 'NaN' END"
     query = f"""
-        SELECT id, (CASE kind {kinds} END)::int2, coalesce(people, {NO_PEOPLE})::int4,
-               coalesce(ST_X(location), {absent}), coalesce(ST_Y(location), {absent})
-        FROM subject WHERE territory_id = {int(territory_id)} ORDER BY id
+        SELECT id, (CASE kind {kinds} END)::int2 AS kind, coalesce(people, {NO_PEOPLE})::int4 AS people,
+               coalesce(ST_X(location), {absent}) AS lon, coalesce(ST_Y(location), {absent}) AS lat
+        FROM subject WHERE territory_id = {int(territory_id)}
     """  # noqa: S608  only numbers and words of our own
     return bulk.read_fixed(session, query, SUBJECT_FIELDS)
 
@@ -263,8 +263,9 @@ def _relocate(
     new, old = read_zones(session, version, level.code), read_zones(session, base, level.code)
     stored = bulk.read_fixed(
         session,
-        f"""SELECT subject_id, coalesce(zone_id, -1), (CASE reason {_REASON_CASES} ELSE 0 END)::int2
-            FROM assignment WHERE run_id = {int(base.run_id or 0)} AND level_id = {level.id} ORDER BY subject_id""",  # noqa: S608
+        f"""SELECT subject_id AS subject, coalesce(zone_id, -1) AS zone,
+                   (CASE reason {_REASON_CASES} ELSE 0 END)::int2 AS reason
+            FROM assignment WHERE run_id = {int(base.run_id or 0)} AND level_id = {level.id}""",  # noqa: S608
         (("subject", "i8"), ("zone", "i8"), ("reason", "i2")),
     )
     lon, lat = subjects["lon"], subjects["lat"]

@@ -192,10 +192,10 @@ def _subjects_for_check(session: Session, version: VersionInfo) -> tuple[gpd.Geo
     """Return where the people and firms are, and the footprints that must not be cut."""
     points = bulk.read_fixed(
         session,
-        f"""SELECT ST_X(location), ST_Y(location) FROM subject
+        f"""SELECT id, ST_X(location) AS lon, ST_Y(location) AS lat FROM subject
             WHERE territory_id = {version.territory_id} AND location IS NOT NULL
                 AND kind NOT IN ('estate', 'building')""",  # noqa: S608  a number
-        (("lon", "f8"), ("lat", "f8")),
+        (("id", "i8"), ("lon", "f8"), ("lat", "f8")),
     )
     located = gpd.GeoDataFrame(geometry=shapely.points(points["lon"], points["lat"]), crs=INTERNAL_CRS)
     rows = session.execute(

@@ -59,9 +59,9 @@ def read_network(session: Session, territory_id: int) -> StreetNetwork:
         )
     nodes = bulk.read_fixed(
         session,
-        f"""SELECT ST_X(location), ST_Y(location) FROM street_node
-            WHERE territory_id = {int(territory_id)} ORDER BY node""",  # noqa: S608  a number
-        (("lon", "f8"), ("lat", "f8")),
+        f"""SELECT node, ST_X(location) AS lon, ST_Y(location) AS lat FROM street_node
+            WHERE territory_id = {int(territory_id)}""",  # noqa: S608  a number
+        (("node", "i8"), ("lon", "f8"), ("lat", "f8")),
     )
     return StreetNetwork.from_arrays(nodes["lon"], nodes["lat"], edges)
 

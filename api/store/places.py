@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ import pandas as pd
 from psycopg.errors import CheckViolation, UniqueViolation
 from sqlalchemy import func, select, text
 
-from api.store import audit, models
+from api.store import audit, bulk, models
 from api.store.errors import DuplicateError, NotFoundError, StoreError
 from api.store.progress import Progress, part, silent
-from api.store.records_in import COPIES, clear
+from api.store.records_in import COPIES, addresses_of, clear
 from api.store.territories import (
     add_levels,
     add_territory,
@@ -69,6 +69,25 @@ class LoadReport:
     counts: dict[str, int]
     warnings: tuple[str, ...] = ()
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+MANY_ROWS = 50_000
+"""Rows that make postponing the indexes worth its lock on the tables."""
+
+
+@contextmanager
+def _faster(session: Session, kind: str) -> Iterator[None]:
+    """Postpone the indexes of what a large load fills, unless readers have more there already than it may bring."""
+    tables = {"subjects": ("subject", "address"), "addresses": ("address",)}.get(kind, ())
+    largest = max(
+        (session.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in tables),  # noqa: S608  from above
+        default=MANY_ROWS,
+    )
+    if largest < MANY_ROWS:
+        with bulk.indexes_postponed(session, *tables):
+            yield
+    else:
+        yield
 
 
 @contextmanager
@@ -138,12 +157,16 @@ def load_place(
         "addresses": place.addresses,
     }
     done, total = 0, max(sum(map(len, frames.values())), 1)
-    for kind, frame in frames.items():
-        inner = part(progress, 0.1 + 0.9 * done / total, 0.1 + 0.9 * (done + len(frame)) / total)
-        inner(0.0, f"{KIND_NAMES[kind]} {len(frame)} 条")
-        with _explained(kind):
-            counts[kind] = COPIES[kind](session, territory.id, frame, inner) if len(frame) else 0
-        done += len(frame)
+    with ExitStack() as until_loaded:
+        if len(place.subjects) >= MANY_ROWS:
+            until_loaded.enter_context(_faster(session, "subjects"))
+        for kind, frame in frames.items():
+            inner = part(progress, 0.1 + 0.8 * done / total, 0.1 + 0.8 * (done + len(frame)) / total)
+            inner(0.0, f"{KIND_NAMES[kind]} {len(frame):,} 条")
+            with _explained(kind):
+                counts[kind] = COPIES[kind](session, territory.id, frame, inner) if len(frame) else 0
+            done += len(frame)
+        progress(0.9, "建立索引")
     _analyse(session)
     audit.record(session, actor or audit.Actor(), "place.load", place.code, **counts)
     progress(1.0, f"{place.name}加载完成")
@@ -214,7 +237,8 @@ def load_records(  # noqa: PLR0913  all but the first four by name
     """Store the records of a file, chunk by chunk, all or nothing.
 
     Zones go into a new draft: a copy of the newest version in which the zones of the file's levels are replaced.
-    Other records go to the territory; ``replace`` first removes what it has of the kind.
+    Other records go to the territory; ``replace`` first removes what it has of the kind. The addresses of subjects with
+    a location can be looked up from then on.
 
     Parameters
     ----------
@@ -247,7 +271,7 @@ def load_records(  # noqa: PLR0913  all but the first four by name
         From the reader, as ``chunks`` is read.
     """
     found = find_territory(session, territory)
-    count = 0
+    count = addresses = 0
     warnings: list[str] = []
     rejected: list[pd.DataFrame] = []
     version: VersionInfo | None = None
@@ -265,14 +289,22 @@ def load_records(  # noqa: PLR0913  all but the first four by name
         if replace:
             progress(0.0, f"删除原有{KIND_NAMES[kind]}")
             clear(session, found.id, kind)
-        for chunk in chunks:
-            warnings += chunk.warnings
-            rejected.append(chunk.rejected)
-            if len(chunk.frame):
-                with _explained(kind):
-                    count += COPIES[kind](session, found.id, chunk.frame, silent)
-            share = min(count / expected_rows, 1.0) if expected_rows else 0.5
-            progress(0.95 * share, f"{KIND_NAMES[kind]}已加载 {count:,} 条")
+        with ExitStack() as until_loaded:
+            for chunk in chunks:
+                warnings += chunk.warnings
+                rejected.append(chunk.rejected)
+                if count == 0 and len(chunk.frame) >= MANY_ROWS:
+                    until_loaded.enter_context(_faster(session, kind))
+                if len(chunk.frame):
+                    with _explained(kind):
+                        count += COPIES[kind](session, found.id, chunk.frame, silent)
+                        if kind == "subjects":
+                            addresses += COPIES["addresses"](
+                                session, found.id, addresses_of(chunk.frame), silent
+                            )
+                share = min(count / expected_rows, 1.0) if expected_rows else 0.5
+                progress(0.9 * share, f"{KIND_NAMES[kind]}已加载 {count:,} 条")
+            progress(0.9, "建立索引")
         if kind == "subjects" and replace:
             # A run that speaks of removed subjects must not be read any more.
             session.execute(
@@ -285,7 +317,7 @@ def load_records(  # noqa: PLR0913  all but the first four by name
     return LoadReport(
         territory,
         version.code if version else None,
-        {kind: count},
+        {kind: count, "addresses": addresses} if kind == "subjects" else {kind: count},
         tuple(dict.fromkeys(warnings)),
         pd.concat(faults, ignore_index=True) if faults else pd.DataFrame(),
     )

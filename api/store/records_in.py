@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from psycopg.types.json import Jsonb
@@ -18,7 +19,6 @@ from geo.network import StreetNetwork
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import geopandas as gpd
     from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
@@ -122,6 +122,17 @@ def address_keys(texts: Sequence[str], progress: Progress) -> list[str]:
         if position % KEY_ROWS == 0:
             progress(0.8 * position / len(texts), f"规范地址 {position:,} 条")
     return keys
+
+
+def addresses_of(subjects: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the addresses that subjects with a usable location have, as rows of kind ``addresses``."""
+    locations, _ = _locations(subjects)
+    known = ~shapely.is_missing(locations) & subjects["address"].notna().to_numpy()
+    return gpd.GeoDataFrame(
+        {"text": subjects["address"][known].to_numpy(), "subject": subjects["code"][known].to_numpy()},
+        geometry=locations[known],
+        crs=INTERNAL_CRS,
+    )
 
 
 def copy_addresses(session: Session, territory_id: int, frame: gpd.GeoDataFrame, progress: Progress) -> int:
