@@ -92,13 +92,17 @@ class AddressBook:
         numbers: dict[str, int] = {}
         for row, text in enumerate(self._texts):
             if isinstance(text, str) and text.strip():
-                for key, name, first in _entries(parse(text)):
+                address = parse(text)
+                told = (address,) if address.inner is None else (address, address.inner)
+                for key, name, first in map(_entry, told):
                     keys.append(key)
                     key_rows.append(row)
                     heads.append(f"{name}|{first}")
                     numbers[name] = numbers.get(name, 0) + 1
             if progress is not None and row % 20_000 == 0:
                 progress(row / len(self._texts))
+        if progress is not None:
+            progress(1.0)
         rows = np.array(key_rows, dtype=np.int32)
         self._keys = _Index(keys, rows)
         self._heads = _Index(heads, rows)
@@ -129,11 +133,11 @@ class AddressBook:
             Best first; empty where nothing answers (see :meth:`near_misses`).
         """
         wanted = parse(text)
-        views = _entries(wanted)
+        views = [_entry(view) for view in wanted.views]
         exact = self._gather(key for key, _, _ in views)
         if found := self._ranked(wanted, exact, limit, ("exact",)):
             return found
-        wider = self._gather([*wanted.prefixes, *self._inner_prefixes(wanted)])
+        wider = self._gather(prefix for view in wanted.views for prefix in view.prefixes)
         if found := self._ranked(wanted, wider, limit, ("inside",)):
             return found
         if wanted.numbers or not wanted.road:
@@ -164,19 +168,12 @@ class AddressBook:
             Best first, each with what differs as its reason and a confidence below 0.5.
         """
         wanted = parse(text)
-        rows = [self._places.rows(name) for _, name, _ in _entries(wanted)]
-        names = [name for _, name, _ in _entries(wanted) for name in self._alike(name, 60.0)]
+        own = {view.name for view in wanted.views}
+        rows = [self._places.rows(name) for name in own]
+        names = [like for name in own for like in self._alike(name, 60.0)]
         rows += [self._places.rows(name)[:_MOST_ROWS] for name in names]
         parsed, kept = self._parsed(np.concatenate(rows) if rows else np.empty(0, dtype=np.int32))
         return [self._placed(match, kept) for match in near_misses(wanted, parsed, limit=limit)]
-
-    @staticmethod
-    def _inner_prefixes(wanted: ParsedAddress) -> list[str]:
-        """Keys of the places that contain the address, as its estate tells them."""
-        if wanted.other_key is None:
-            return []
-        inner = parse(wanted.other_key)
-        return [*inner.prefixes, inner.name]
 
     def _gather(self, keys: Iterable[str]) -> NDArray[np.int32]:
         found = [self._keys.rows(key) for key in keys if key]
@@ -218,13 +215,9 @@ class AddressBook:
         return replace(match, row=row, lon=float(self._lon[row]), lat=float(self._lat[row]))
 
 
-def _entries(address: ParsedAddress) -> list[tuple[str, str, str]]:
-    """Return key, name and first number of an address, as its street and as its estate tell it."""
-    entries = [(address.key, address.name, address.numbers[0] if address.numbers else "")]
-    if address.other_key is not None:
-        inner = parse(address.other_key)
-        entries.append((address.other_key, inner.name, inner.numbers[0] if inner.numbers else ""))
-    return entries
+def _entry(address: ParsedAddress) -> tuple[str, str, str]:
+    """Return what an address is found by: its key, its name and its first number."""
+    return address.key, address.name, address.numbers[0] if address.numbers else ""
 
 
 def _points(frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

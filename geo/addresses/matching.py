@@ -119,12 +119,9 @@ def _locality(wanted: ParsedAddress, known: ParsedAddress) -> tuple[float, str]:
     return factor, reason
 
 
-def _views(address: ParsedAddress) -> list[ParsedAddress]:
-    """Return an address as its street tells it, and as its estate tells it."""
-    if address.other_key is None:
-        return [address]
-    inner = replace(address, road="", lane="", sublane="", estate_first=False)
-    return [address, inner if address.lane or address.estate_first else replace(inner, number="")]
+def _told(known: ParsedAddress) -> tuple[ParsedAddress, ...]:
+    """Return a known address as its street and as its estate tell it; what is known is not guessed at."""
+    return (known,) if known.inner is None else (known, known.inner)
 
 
 def compare(wanted: ParsedAddress, known: ParsedAddress) -> tuple[Relation, float, str] | None:
@@ -147,8 +144,8 @@ def compare(wanted: ParsedAddress, known: ParsedAddress) -> tuple[Relation, floa
     if factor == 0.0:
         return None
     best: tuple[Relation, float, str] | None = None
-    for mine in _views(wanted):
-        for theirs in _views(known):
+    for mine in wanted.views:
+        for theirs in _told(known):
             found = _related(mine, theirs)
             if found is not None and (best is None or found[1] > best[1]):
                 best = found
@@ -198,8 +195,8 @@ def _by_numbers(wanted: ParsedAddress, known: ParsedAddress, shared: int) -> tup
 def nearness(wanted: ParsedAddress, known: ParsedAddress) -> tuple[float, str]:
     """Say how much a known address that is no answer looks like the wanted one: below 0.5, and why."""
     likeness, why = 0.0, ""
-    for mine in _views(wanted):
-        for theirs in _views(known):
+    for mine in wanted.views:
+        for theirs in _told(known):
             score, reason = name_likeness(mine.name, theirs.name)
             score = (
                 score or fuzz.ratio(mine.name, theirs.name) * 0.9
@@ -288,7 +285,7 @@ def _grouped(wanted: ParsedAddress, found: list[tuple[Match, ParsedAddress]]) ->
     """Let one match stand for all flats of a building: they are one place, its buildings are several."""
     groups: dict[tuple[object, ...], list[Match]] = {}
     for match, known in found:
-        view = min(_views(known), key=lambda v: v.name != wanted.name)
+        view = min(_told(known), key=lambda v: v.name != wanted.name)
         below = view.numbers[len(wanted.numbers) :]
         outside = below[0] if below[0].endswith(("弄", "号", "幢")) else ""
         groups.setdefault((tuple(known.locality.items()), outside), []).append(match)

@@ -14,7 +14,7 @@ told by ``locality``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -123,6 +123,22 @@ class ParsedAddress:
         return named(self.estate) + "".join(tail)
 
     @cached_property
+    def inner(self) -> ParsedAddress | None:
+        """The address as its estate tells it: :attr:`other_key` taken apart, with the same locality."""
+        if self.other_key is None:
+            return None
+        locality: dict[str, Any] = self.locality
+        return replace(parse(self.other_key), **locality)
+
+    @cached_property
+    def views(self) -> tuple[ParsedAddress, ...]:
+        """All readings of the address: itself, as its estate tells it, and 兴银花园15-602 with 15 as a 号."""
+        guess = None
+        if self.estate and not (self.road or self.number or self.unit) and _BARE_PAIR.search(self.text):
+            guess = replace(self, number=self.building, building="")
+        return tuple(view for view in (self, self.inner, guess) if view is not None)
+
+    @cached_property
     def prefixes(self) -> tuple[str, ...]:
         """Keys of the places that contain this one, from the smallest: flat → building → estate."""
         # A street contains its houses, but knowing the street is not knowing the house.
@@ -159,6 +175,7 @@ class ParsedAddress:
 
 
 _NAME_LENGTH = 3
+_BARE_PAIR = re.compile(r"[^0-9-][0-9]+\s*[-－—]\s*[0-9]+\s*[室户房]?\s*$")
 
 
 def _is_name(estate: str) -> bool:
@@ -175,7 +192,11 @@ _PROVINCES = (
 )
 _REGIONS = "内蒙古|广西|西藏|宁夏|新疆"
 _CITIES = "北京|天津|上海|重庆"
-_DIVISION = "(?=[^0-9路街道巷弄号村镇]{1,7}?(?:市|区|县|州|盟|旗)(?![路街道场]))"
+# 上海闵行区 and 上海人民路10号 begin with a city; 上海路 and 北京东路 are streets.
+_DIVISION = (
+    "(?=[^0-9路街道巷弄号村镇]{1,7}?(?:市|区|县|州|盟|旗)(?![路街道场])"
+    "|(?![东西南北中])[^0-9路街道巷弄号村镇区县]{2,6}(?:路|街|大道)[0-9])"
+)
 _PLACE_WORD = "(?!路|街|道|巷|场|民|政|部|井|里|中心|花园|家园|广场|公寓|华庭|名|之|学|医)"
 
 _PROVINCE = re.compile(
@@ -210,9 +231,8 @@ _NUMBER = re.compile(
     r"([甲乙丙丁a-z](?![座栋幢区单0-9-]))?"
 )
 _ATTACHED = re.compile(r"([0-9]+)号?[附之]([0-9]+)号?")
-_AFTER_NUMBER = re.compile(r"([0-9]+)号-([0-9]{1,2})(?![0-9室号幢栋座单层楼a-z#-])")
 _TOKEN = re.compile(
-    r"([0-9]+[a-z]?[0-9]*|[a-z][0-9]*(?=幢|栋|座|号楼|楼|单元|室|区|#)|[甲乙丙丁东西南北](?=单元|座|幢|栋))-?"
+    r"([0-9]+(?=f(?![a-z0-9室户]))|[0-9]+[a-z]?[0-9]*|[a-z][0-9]*(?=幢|栋|座|号楼|楼|单元|室|区|#)|[甲乙丙丁东西南北](?=单元|座|幢|栋))-?"
     r"(号楼|号房|号室|#楼?|幢楼?|栋楼?|座|单元|门(?!市|口|面|诊)|号|层|楼(?!道|下)|f(?![a-z])|室|户|房|组|队|期|小?区|村|坊|苑|网格)?"
 )
 _NAME = re.compile(
@@ -266,7 +286,6 @@ def parse(text: str) -> ParsedAddress:
         found: dict[str, Any] = european_parts(text)
         return ParsedAddress(text=text, latin=True, **found)
     body = _ATTACHED.sub(r"\1-\2号", cleaned(text))
-    body = _AFTER_NUMBER.sub(r"\1-\2号", body)
     parts: dict[str, str] = {}
     at = _locality(body, parts)
     at = _roads(body, at, parts)

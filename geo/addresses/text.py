@@ -15,7 +15,7 @@ import opencc
 
 _NUMERALS = "〇零一二三四五六七八九十百千"
 _DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0"}
-_UNITS = "号|弄|支弄|幢|栋|座|单元|层|楼|室|户|房|门|组|队|#"
+_UNITS = "号|弄|支弄|幢|栋|座|单元|层|楼|室|户|房|门|组|队|#|f(?![a-z])"
 _NAMES = "路|街|道|巷|胡同|村|期|区|坊|苑|网格"
 
 _NUMBER_BEFORE_UNIT = re.compile(f"[{_NUMERALS}]+(?=(?:{_UNITS})(?!路|街|道|巷|村|桥|里))")  # not in 三门路
@@ -24,6 +24,7 @@ _NUMBER_IN_NAME = re.compile(f"[{_NUMERALS}]+(?=(?:{_UNITS}|{_NAMES}))")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|【([^【】]*)】|〔([^〔〕]*)〕|「([^「」]*)」")
 _BREAK = re.compile(r"[^0-9a-z#\u3400-\u9fff\U00020000-\U0003ffff]+")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+_SUB_NUMBER = re.compile(r"([0-9]+)号\s*-\s*([0-9]{1,2})(?![0-9室号幢栋座单层楼a-z#-])")  # 12号-2 is 12-2号
 _ORDINAL = re.compile("第(?=[0-9]+(?:号|幢|栋|座|单元|层|楼|室|组))")
 _ZEROS = re.compile(r"(?<![0-9a-z])0+(?=[0-9])")
 
@@ -99,6 +100,7 @@ def cleaned(text: str) -> str:
         if opened == text:
             break
         text = opened
+    text = _SUB_NUMBER.sub(r"\1-\2号", text)
     pieces = _BREAK.split(text)
     out = ""
     for piece in pieces:
