@@ -21,7 +21,7 @@ def _user_data_dir() -> Path:
 class Settings(BaseSettings):
     """What an office may set. Every field is read from ``ONEGRID_<NAME>``.
 
-    The README's table of settings lists each of them; a test fails when one is missing there.
+    `.docs/REFERENCE.md` lists each of them; a test fails when one is missing there.
     """
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", extra="forbid", frozen=True)
