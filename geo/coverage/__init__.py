@@ -37,7 +37,22 @@ anybody: within ``tolerance_m`` it is no fault.
 from __future__ import annotations
 
 from geo.coverage.cuts import BARRIERS
+from geo.coverage.decisions import DEFAULTS, STRATEGIES
 from geo.coverage.faults import find_faults
 from geo.coverage.findings import KINDS, SEVERITIES
+from geo.coverage.guards import Guards
+from geo.coverage.repair import Proposal, Repair, propose, repair
 
-__all__ = ["BARRIERS", "KINDS", "SEVERITIES", "find_faults"]
+__all__ = [
+    "BARRIERS",
+    "DEFAULTS",
+    "KINDS",
+    "SEVERITIES",
+    "STRATEGIES",
+    "Guards",
+    "Proposal",
+    "Repair",
+    "find_faults",
+    "propose",
+    "repair",
+]

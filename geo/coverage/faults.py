@@ -10,7 +10,7 @@ import shapely
 from geo.coverage.borders import Edges, Rings, unmatched
 from geo.coverage.cuts import cut_subjects, cut_zones
 from geo.coverage.faces import faces
-from geo.coverage.findings import Finding, Tolerances, as_frame, with_near_misses
+from geo.coverage.findings import Finding, Tolerances, as_frame, in_order, with_near_misses
 from geo.coverage.gaps import Contacts, gaps, inlets
 from geo.coverage.nesting import Parents
 from geo.coverage.overlaps import outside, overlaps
@@ -123,6 +123,22 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     ['网格 A 与 网格 B 重叠 318 m²，最宽 1.0 米。']
     """
     limits = Tolerances(tolerance_m, near_miss_m, sliver_width_m, inlet_width_m)
+    taken, found = search(zones, boundary, parents, exceptions, limits)
+    for kind, frame in _cuttable(subjects, estates, buildings):
+        found += cut_subjects(taken, frame, kind, limits)
+    if barriers is not None:
+        found += cut_zones(taken, barriers, limits)
+    return as_frame(in_order(found), taken, _locations(subjects, taken), noun)
+
+
+def search(
+    zones: gpd.GeoDataFrame,
+    boundary: Any,  # noqa: ANN401
+    parents: gpd.GeoDataFrame | None,
+    exceptions: Any,  # noqa: ANN401
+    limits: Tolerances,
+) -> tuple[Zones, list[Finding]]:
+    """Return the zones as they were taken in, and the faults of their borders; arguments as of ``find_faults``."""
     taken = Zones.of(zones, around=boundary if parents is None else parents)
     allowed = _exceptions(exceptions, taken)
     above = None if parents is None else Parents(parents, taken)
@@ -134,11 +150,7 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     if above is not None:
         overlapping = [row for finding in areal if finding.kind in _SHARED for row in finding.rows]
         found += above.crossings(rings, overlapping, limits)
-    for kind, frame in _cuttable(subjects, estates, buildings):
-        found += cut_subjects(taken, frame, kind, limits)
-    if barriers is not None:
-        found += cut_zones(taken, barriers, limits)
-    return as_frame(found, taken, _locations(subjects, taken), noun)
+    return taken, found
 
 
 def _cuttable(

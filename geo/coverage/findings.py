@@ -128,25 +128,38 @@ def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Fi
     return kept
 
 
+def in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings in the order of a report: gravest kinds first, then by zones, then from south-west."""
+
+    def key(finding: Finding) -> tuple[int, tuple[int, ...], float, float]:
+        west, south, _, _ = shapely.bounds(finding.place)
+        return (
+            KINDS.index(finding.kind),
+            finding.rows,
+            float(np.nan_to_num(south)),
+            float(np.nan_to_num(west)),
+        )
+
+    return sorted(findings, key=key)
+
+
 def as_frame(
     findings: Sequence[Finding], zones: Zones, subjects: Geometries | None, noun: str
 ) -> gpd.GeoDataFrame:
-    """Return findings as the frame that ``geo.coverage.find_faults`` describes, gravest kinds first."""
-    order = sorted(range(len(findings)), key=lambda at: (KINDS.index(findings[at].kind), findings[at].rows))
-    sorted_findings = [findings[at] for at in order]
-    places = np.array([finding.place for finding in sorted_findings], dtype=object)
+    """Return findings, in their order, as the frame that ``geo.coverage.find_faults`` describes."""
+    places = np.array([finding.place for finding in findings], dtype=object)
     area, width = _measured(places, zones)
     geometries = _valid(zones.plane.up(places)) if len(places) else places
     affected = _count(geometries, subjects)
-    codes = [[zones.codes[row] for row in finding.rows] for finding in sorted_findings]
+    codes = [[zones.codes[row] for row in finding.rows] for finding in findings]
     sentences = [
         sentence(finding.kind, noun, named, finding.names, a, w, _length(finding.place))
-        for finding, named, a, w in zip(sorted_findings, codes, area, width, strict=True)
+        for finding, named, a, w in zip(findings, codes, area, width, strict=True)
     ]
     return gpd.GeoDataFrame(
         {
-            "kind": pd.Series([finding.kind for finding in sorted_findings], dtype=object),
-            "severity": pd.Series([SEVERITIES[finding.kind] for finding in sorted_findings], dtype=object),
+            "kind": pd.Series([finding.kind for finding in findings], dtype=object),
+            "severity": pd.Series([SEVERITIES[finding.kind] for finding in findings], dtype=object),
             "codes": pd.Series(codes, dtype=object),
             "area_m2": area,
             "width_m": width,

@@ -1,0 +1,172 @@
+"""Who shall have the land of a fault: strategies, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import shapely
+
+from geo.coverage.guards import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import geopandas as gpd
+
+    from geo.coverage.findings import Finding
+    from geo.coverage.plane import Geometries
+    from geo.coverage.redraw import Decision
+    from geo.coverage.zones import Zones
+
+Strategy = Literal[
+    "longest_border", "most_households", "fewest_households", "priority", "exception", "refuse"
+]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+EMPTY_KINDS = ("gap", "sliver", "inlet", "uncovered")
+DEFAULTS: dict[str, Strategy] = {
+    "contained": "priority",
+    "overlap": "longest_border",
+    "gap": "longest_border",
+    "sliver": "longest_border",
+    "inlet": "longest_border",
+    "uncovered": "longest_border",
+    "outside_parent": "longest_border",
+    "near_miss": "longest_border",
+    "stray": "refuse",
+    "invalid": "longest_border",
+}
+"""What is done about each kind of fault unless the planner says otherwise; other kinds need a planner."""
+
+UNDECIDED: dict[str, Refusal] = {
+    "duplicate": Refusal(
+        "两个网格是同一块地或同一个编码，要由人决定保留哪一个",
+        "which of two zones to keep is for people to decide",
+    ),
+    "stray": Refusal(
+        "分离的一块可能是飞地，要由人决定归谁", "a detached piece may be an exclave: people decide"
+    ),
+    "crossing_levels": Refusal(
+        "跨上级的部分归哪一方要由人决定", "which parent the land belongs to is for people to decide"
+    ),
+}
+ON_REQUEST = Refusal("按要求不处理", "left as it is, as requested")
+NOBODY = Refusal("旁边没有可以接收的网格", "no zone beside it can take it")
+TOO_WIDE = Refusal(
+    "缺口太宽，可能是真实的空地（河、湖、他人土地）：请登记豁免或指定归属",
+    "the gap is so wide that it may be real (a river, a lake, land of others): register an exception or name a zone",
+)
+
+
+class Census:
+    """Households and people, by place."""
+
+    def __init__(self, subjects: gpd.GeoDataFrame | None, zones: Zones) -> None:
+        """Take subjects in; without a column ``kind`` each is a household, without ``people`` nobody is counted."""
+        self.known = subjects is not None
+        self._zones = zones
+        self._points: Geometries = np.empty(0, dtype=object)
+        self._people = np.empty(0)
+        self._household = np.empty(0, dtype=bool)
+        if subjects is not None:
+            geometries = np.asarray(subjects.geometry.array, dtype=object)
+            located = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+            self._points = shapely.point_on_surface(geometries[located])
+            people = subjects["people"].fillna(0) if "people" in subjects.columns else np.zeros(len(subjects))
+            self._people = np.asarray(people, dtype=np.float64)[located]
+            kinds = subjects["kind"] == "household" if "kind" in subjects.columns else np.ones(len(subjects))
+            self._household = np.asarray(kinds, dtype=bool)[located]
+        self._tree = shapely.STRtree(self._points)
+
+    def within(self, place: shapely.Geometry) -> tuple[int, int]:
+        """Return households and people in a place (in the zones' own coordinates)."""
+        at = self._tree.query(place, predicate="intersects")
+        return int(self._household[at].sum()), int(self._people[at].sum())
+
+    def households(self, row: int) -> int:
+        """Return the households of a zone."""
+        return self.within(self._zones.shapes[row])[0]
+
+
+def _border(zones: Zones, place: shapely.Geometry, row: int, tolerance_m: float) -> float:
+    """Return how much of the outline of a place is not the zone's own border: it lies within the zone."""
+    rim = shapely.boundary(place)
+    own = shapely.buffer(shapely.boundary(zones.laid(np.array([row]))[0]), tolerance_m, quad_segs=2)
+    return float(shapely.length(shapely.difference(rim, own)))
+
+
+def recipients(
+    finding: Finding,
+    zones: Zones,
+    strategy: str,
+    census: Census,
+    ranks: Mapping[int, int],
+    tolerance_m: float,
+) -> list[int]:
+    """Return the rows that could have the land of a fault, the best first.
+
+    Parameters
+    ----------
+    finding
+        The fault: its zones stand longest contact first where it is empty land.
+    zones
+        All zones.
+    strategy
+        A strategy, or the code of the zone that shall have it.
+    census
+        Who lives where.
+    ranks
+        Row → place in the planner's order of priority.
+    tolerance_m
+        Tolerance of borders (in meters).
+    """
+    rows = list(finding.rows)
+    if strategy not in STRATEGIES:
+        return [row for row, code in enumerate(zones.codes) if code == strategy]
+    if finding.kind == "contained":
+        return rows[:1]
+    if strategy in ("most_households", "fewest_households"):
+        sign = -1 if strategy == "most_households" else 1
+        return sorted(rows, key=lambda row: sign * census.households(row))
+    if ranks and (strategy == "priority" or finding.kind == "overlap"):
+        return sorted(rows, key=lambda row: (ranks.get(row, len(ranks)), row))
+    if finding.kind == "overlap":
+        return sorted(rows, key=lambda row: (-_border(zones, finding.place, row, tolerance_m), row))
+    return rows
+
+
+def decision(finding: Finding, recipient: int | None, held: Decision) -> Decision:
+    """Return who shall hold a face of a fault that these zones hold now.
+
+    Parameters
+    ----------
+    finding
+        The fault.
+    recipient
+        Row that shall have its land; None where it goes to nobody.
+    held
+        Rows that hold the face now.
+    """
+    if recipient is None:
+        return held - set(finding.rows)
+    if finding.kind == "near_miss":
+        # The recipient's line becomes the border of both: it gives up nothing and takes nothing.
+        others = [row for row in finding.rows if row != recipient]
+        if len(held) > 1:
+            return held - set(others)
+        return held or frozenset(others[:1] or [recipient])
+    return held - set(finding.rows) | {recipient}
+
+
+def ranked(zones: Zones, priority: Sequence[str] | None) -> dict[int, int]:
+    """Return row → rank by a planner's order of zone codes or of layers (column ``layer``)."""
+    if priority is None:
+        return {}
+    place = {name: rank for rank, name in enumerate(priority)}
+    layers = zones.frame["layer"].astype(str) if "layer" in zones.frame.columns else zones.codes
+    ranks = {}
+    for row, (code, layer) in enumerate(zip(zones.codes, layers, strict=True)):
+        if code in place or layer in place:
+            ranks[row] = place.get(code, place.get(layer, len(place)))
+    return ranks
