@@ -17,6 +17,7 @@ from api.gate import Gate
 from api.openapi import describe
 from api.routes import (
     audit,
+    briefings,
     circles,
     docs,
     exceptions,
@@ -101,20 +102,17 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         docs_url=None,  # FastAPI's own pages load their scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=BODY_BYTES,
     )
     app.state.services = services
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     add_handlers(app)
     app.add_middleware(Gate, services=services)
+    # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        audit,
+        briefings, audit, tiles, pages, docs,
     ):  # fmt: skip
-        app.include_router(module.router)
+        app.include_router(module.router, max_body_size=BODY_BYTES)
     app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)
-    app.include_router(tiles.router)
-    app.include_router(pages.router)
-    app.include_router(docs.router)
     app.mount("/static", _Bundle(directory=pages.STATIC, check_dir=False))
     return app

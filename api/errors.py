@@ -171,6 +171,12 @@ def problem_of(error: GeoError) -> JSONResponse:
     return problem(status, title, error.zh, headers=headers or None, **more)
 
 
+def too_large() -> JSONResponse:
+    """Return the problem of a body that is larger than allowed."""
+    detail, remedy = _DETAILS[413]
+    return problem(413, TITLES[413], detail, remedy=remedy)
+
+
 def unexpected(error: Exception) -> JSONResponse:
     """Log a failure of the program and return a problem that names the log line, and nothing of the inside."""
     number = secrets.token_hex(6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from secrets import compare_digest
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 
-from api.errors import CsrfError, problem_of, unexpected
+from api.errors import PROBLEM, CsrfError, problem_of, too_large, unexpected
 from api.store.credentials import caller_of_key, caller_of_session
 from api.store.refusals import SignInError
 from api.store.transactions import transaction
@@ -88,12 +89,20 @@ class Gate:
             await self.app(scope, receive, send)
             return
         started, status, begun = time.perf_counter(), 500, False
+        instead: bytes | None = None
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, begun, instead
+            if message["type"] == "http.response.body" and instead is not None:
+                message = {**message, "body": instead, "more_body": False}
+                instead = b""
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
                 headers = MutableHeaders(scope=message)
+                if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and headers.get("content-type") != PROBLEM:
+                    # Starlette's limit of bodies answers by itself, in plain text.
+                    instead = bytes(too_large().body)
+                    headers.update({"Content-Type": PROBLEM, "Content-Length": str(len(instead))})
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

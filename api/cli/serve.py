@@ -8,6 +8,7 @@ import threading
 from typing import Annotated
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 import typer
 import uvicorn
 from rich.console import Console
@@ -74,7 +75,8 @@ def set_up_logging() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            # Locals would carry cookies and persons into the log.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

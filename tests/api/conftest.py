@@ -27,7 +27,7 @@ from api.deps import Services
 from api.settings import Settings
 from api.store import accounts, assignments, checks, circles, credentials, places, versions
 from api.store.accounts import GrantedSubtree
-from api.store.engine import get_engine
+from api.store.engine import make_engine
 from api.store.jobs import JobRunner
 from api.store.transactions import transaction
 from geo.records import LEVELS, Place
@@ -279,16 +279,18 @@ PERSONS_WEST = GrantedSubtree("town", "310112103001", personal_data=True)
 
 
 @contextmanager
-def serving(home: Path, **changed: Any) -> Iterator[Web]:
-    """Serve the database of the environment, with settings changed."""
-    settings = Settings(home=home, lookups_per_minute=100_000, sign_in_per_minute=100_000).model_copy(
-        update=changed
-    )
-    engine = get_engine()
+def serving(url: str, home: Path, **changed: Any) -> Iterator[Web]:
+    """Serve a database, with settings changed."""
+    unlimited = Settings(home=home, lookups_per_minute=100_000, sign_in_per_minute=100_000)
+    settings = unlimited.model_copy(update=changed)
+    engine = make_engine(url)
     services = Services(settings, engine, JobRunner(engine))
     app = create_app(settings, services=services)
-    with TestClient(app):
-        yield Web(app, services)
+    try:
+        with TestClient(app):
+            yield Web(app, services)
+    finally:
+        engine.dispose()
 
 
 def load_town(engine: Engine) -> None:
@@ -304,11 +306,10 @@ def load_town(engine: Engine) -> None:
 
 
 @pytest.fixture(scope="module")
-def web(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+def web(database_factory: Callable[[], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """Return the service with the town, shared by the tests of a module, with an account of each kind."""
-    assert module_database
-    load_town(get_engine())
-    with serving(tmp_path_factory.mktemp("home")) as made:
+    with database_factory() as url, serving(url, tmp_path_factory.mktemp("home")) as made:
+        load_town(made.engine)
         made.add("viewer", "viewer")
         made.add("planner", "planner", WHOLE)
         made.add("stranger", "planner")
@@ -326,7 +327,12 @@ def town() -> Place:
 
 
 @pytest.fixture
-def serve(database: str, tmp_path: Path) -> Callable[..., Any]:
+def serve(database_factory: Callable[[], Any], tmp_path: Path) -> Callable[..., Any]:
     """Return ``serve(**settings)``, a context manager that serves a fresh empty database."""
-    assert database
-    return lambda **changed: serving(tmp_path, **changed)
+
+    @contextmanager
+    def fresh(**changed: Any) -> Iterator[Web]:
+        with database_factory() as url, serving(url, tmp_path, **changed) as made:
+            yield made
+
+    return fresh
