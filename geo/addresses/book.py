@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_CHUNK = 50_000
 _MOST_ROWS = 20_000
+_MOST_NEAR = 1_000
 _MOST_NAMES = 20
 
 
 class _Index:
     """Rows by the hash of a string: 12 bytes per entry. Hashes may collide, so every answer is compared again."""
 
-    def __init__(self, keys: list[str], rows: NDArray[np.int32]) -> None:
-        hashes = _hashed(keys)
+    def __init__(self, hashes: NDArray[np.uint64], rows: NDArray[np.int32]) -> None:
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._rows = hashes[order], rows[order]
 
@@ -86,29 +88,44 @@ class AddressBook:
             raise GeoError("地址表缺少“text”（地址）列。", "the address book lacks a column 'text'")
         self._texts = frame["text"].astype(object).to_numpy()
         self._lon, self._lat = _points(frame)
-        keys: list[str] = []
-        key_rows: list[int] = []
-        heads: list[str] = []
-        numbers: dict[str, int] = {}
-        for row, text in enumerate(self._texts):
-            if isinstance(text, str) and text.strip():
-                address = parse(text)
-                told = (address,) if address.inner is None else (address, address.inner)
-                for key, name, first in map(_entry, told):
-                    keys.append(key)
-                    key_rows.append(row)
-                    heads.append(f"{name}|{first}")
-                    numbers[name] = numbers.get(name, 0) + 1
-            if progress is not None and row % 20_000 == 0:
-                progress(row / len(self._texts))
-        if progress is not None:
-            progress(1.0)
-        rows = np.array(key_rows, dtype=np.int32)
-        self._keys = _Index(keys, rows)
-        self._heads = _Index(heads, rows)
-        self._places = _Index([head.partition("|")[0] for head in heads], rows)
-        self._names = list(numbers)
+        self._firsts = np.full(len(frame), -1, dtype=np.int32)
+        names: dict[str, None] = {}
+        parts = []
+        for start in range(0, len(self._texts), _CHUNK):
+            parts.append(self._read(start, min(start + _CHUNK, len(self._texts)), names))
+            if progress is not None:
+                progress(min(start + _CHUNK, len(self._texts)) / len(self._texts))
+        rows = np.concatenate([part[0] for part in parts] or [np.empty(0, dtype=np.int32)])
+        keys, heads, places = (
+            _Index(np.concatenate([part[i] for part in parts] or [np.empty(0, dtype=np.uint64)]), rows)
+            for i in (1, 2, 3)
+        )
+        self._keys, self._heads, self._places = keys, heads, places
+        self._names = list(names)
         self._sounds: dict[str, list[str]] | None = None
+
+    def _read(self, start: int, stop: int, names: dict[str, None]) -> tuple[NDArray[Any], ...]:
+        """Parse some rows; only hashes are kept of what they are found by."""
+        rows: list[int] = []
+        entries: list[tuple[str, str, str]] = []
+        for row in range(start, stop):
+            text = self._texts[row]
+            if not (isinstance(text, str) and text.strip()):
+                continue
+            address = parse(text)
+            entries.append(_entry(address))
+            rows.append(row)
+            self._firsts[row] = _value(entries[-1][2])
+            if address.inner is not None:
+                entries.append(_entry(address.inner))
+                rows.append(row)
+        names.update(dict.fromkeys(name for _, name, _ in entries))
+        return (
+            np.array(rows, dtype=np.int32),
+            _hashed([key for key, _, _ in entries]),
+            _hashed([f"{name}|{first}" for _, name, first in entries]),
+            _hashed([name for _, name, _ in entries]),
+        )
 
     def __len__(self) -> int:
         """Return the number of addresses."""
@@ -168,12 +185,23 @@ class AddressBook:
             Best first, each with what differs as its reason and a confidence below 0.5.
         """
         wanted = parse(text)
-        own = {view.name for view in wanted.views}
-        rows = [self._places.rows(name) for name in own]
-        names = [like for name in own for like in self._alike(name, 60.0)]
-        rows += [self._places.rows(name)[:_MOST_ROWS] for name in names]
+        rows = []
+        for view in wanted.views:
+            _, name, first = _entry(view)
+            rows.append(self._neighbours(name, first, _MOST_NEAR))
+            rows += [
+                self._neighbours(like, first, _MOST_NEAR // _MOST_NAMES) for like in self._alike(name, 60.0)
+            ]
         parsed, kept = self._parsed(np.concatenate(rows) if rows else np.empty(0, dtype=np.int32))
         return [self._placed(match, kept) for match in near_misses(wanted, parsed, limit=limit)]
+
+    def _neighbours(self, name: str, first: str, most: int) -> NDArray[np.int32]:
+        """Return addresses at a named place, those with the nearest first numbers."""
+        rows = self._places.rows(name)
+        if len(rows) <= most:
+            return rows
+        apart = np.abs(self._firsts[rows].astype(np.int64) - _value(first))
+        return rows[np.argsort(apart, kind="stable")[:most]]
 
     def _gather(self, keys: Iterable[str]) -> NDArray[np.int32]:
         found = [self._keys.rows(key) for key in keys if key]
@@ -218,6 +246,12 @@ class AddressBook:
 def _entry(address: ParsedAddress) -> tuple[str, str, str]:
     """Return what an address is found by: its key, its name and its first number."""
     return address.key, address.name, address.numbers[0] if address.numbers else ""
+
+
+def _value(number: str) -> int:
+    """Return the value of a number with its unit, as far as it fits 32 bits; −1 for none."""
+    digits = re.match(r"[0-9]{1,9}", number)
+    return int(digits[0]) if digits else -1
 
 
 def _points(frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -214,7 +214,13 @@ def nearness(wanted: ParsedAddress, known: ParsedAddress) -> tuple[float, str]:
         reasons.append(f"是{pairs[shared][1]}，不是{pairs[shared][0]}")
     elif wanted.numbers and not known.numbers:
         reasons.append("没有登记门牌号")
-    score = 0.3 * likeness / 100.0 + 0.12 * shared / max(len(wanted.numbers), 1) + 0.07 * (1.0 - apart)
+    deeper = abs(len(wanted.numbers) - len(known.numbers))
+    score = (
+        0.3 * likeness / 100.0
+        - 0.01 * deeper
+        + 0.12 * shared / max(len(wanted.numbers), 1)
+        + 0.07 * (1.0 - apart)
+    )
     elsewhere = _locality(wanted, known)[1].strip("；")
     return round(score, 4), "；".join([*reasons, *([elsewhere] if elsewhere else [])])
 

@@ -19,6 +19,22 @@ from functools import cached_property
 from typing import Any, Literal
 
 from geo.addresses.european import european_parts, is_european_key
+from geo.addresses.patterns import (
+    ATTACHED,
+    CITY,
+    CITY_BEFORE_WARD,
+    COMMUNITY,
+    DISTRICT,
+    LANE,
+    NAME,
+    NAME_UNITS,
+    NUMBER,
+    PROVINCE,
+    ROAD,
+    SLOT,
+    STREET,
+    TOKEN,
+)
 from geo.addresses.text import cleaned, is_chinese, named
 
 Kind = Literal["unit", "building", "number", "street", "place", "area", "other"]
@@ -186,80 +202,6 @@ def _part_of(number: str) -> str:
     return next(part for part in ("sublane", *NUMBERS) if number.endswith(_SUFFIX[part]))
 
 
-_PROVINCES = (
-    "河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南"
-    "|四川|贵州|云南|陕西|甘肃|青海|台湾"
-)
-_REGIONS = "内蒙古|广西|西藏|宁夏|新疆"
-_CITIES = "北京|天津|上海|重庆"
-# 上海闵行区 and 上海人民路10号 begin with a city; 上海路 and 北京东路 are streets.
-_DIVISION = (
-    "(?=[^0-9路街道巷弄号村镇]{1,7}?(?:市|区|县|州|盟|旗)(?![路街道场])"
-    "|(?![东西南北中])[^0-9路街道巷弄号村镇区县]{2,6}(?:路|街|大道)[0-9])"
-)
-_PLACE_WORD = "(?!路|街|道|巷|场|民|政|部|井|里|中心|花园|家园|广场|公寓|华庭|名|之|学|医)"
-
-_PROVINCE = re.compile(
-    f"(?:中国)?(?:(?P<a>{_PROVINCES})省|(?P<b>{_REGIONS})(?:壮族|回族|维吾尔)?自治区|(?P<c>{_CITIES})市"
-    f"|(?P<d>香港|澳门)(?:特别行政区)?|(?P<e>{_PROVINCES}|{_REGIONS}|{_CITIES}){_DIVISION})"
-)
-_CITY = re.compile(
-    rf"[^0-9a-z省市区县镇乡村路街巷弄号]{{2,9}}?(?:市(?!(?:[东西南北中]区))|(?<=.)市(?=市)|自治州|地区|盟){_PLACE_WORD}"
-)
-_CITY_BEFORE_WARD = re.compile(r"[^0-9a-z省市区县镇乡村路街巷弄号]{2,6}?市(?=市?[东西南北中]区)")
-_DISTRICT = re.compile(
-    rf"(?:[^0-9a-z省市区县镇乡村路街巷弄号社小]{{1,7}}?(?:新区|(?<![社小园街校厂景片库宅活属业坊期墅东西南北中])区|县|旗|市)"
-    rf"|[^0-9a-z省区县镇乡村街巷弄号社小]?[东西南北中]区){_PLACE_WORD}"
-)
-_STREET = re.compile(
-    r"[^0-9号弄区县社村]{1,8}?街道(?:办事处)?(?![口边旁路街])"
-    r"|[^0-9a-z省市区县村路街巷弄号社小]{1,8}?(?:镇|乡|苏木)(?![路街巷弄道大江宁海远政])"
-)
-_COMMUNITY = re.compile(
-    r"[^0-9号弄]{1,10}?(?:社区居民委员会|社区居委会|社区(?!卫生|服务|文化|医院|党|学校|中心|食堂|委员)|居民委员会|居委会|居委"
-    r"|村民委员会|村委会|村委|行政村|自然村)"
-    r"|[^0-9号弄路街新]{1,6}村(?=[^0-9]{1,10}?(?:路|街|巷)[0-9]|[0-9]+[组队])"
-)
-_ROAD = re.compile(
-    r"[^0-9]{1,14}?(?:(?:大道|大街|公路|路|街(?!道办|坊)|巷|胡同)(?:[东西南北中上下]段)?(?![路街巷]|大街|大道|公路|胡同)"
-    r"|(?:[道里弄条](?=[甲乙丙丁]?[0-9])|道$))"
-    r"|[^0-9]{0,8}[0-9]{1,3}(?:号(?:公路|路|大街|街|大道)|[^0-9号弄幢栋座层室]{0,2}?(?:路|街|巷(?![0-9])))(?![路街巷])"
-)
-_LANE = re.compile(r"([0-9]+[a-z]?)([弄巷])(?:([0-9]+)支?弄)?")
-_NUMBER = re.compile(
-    r"([甲乙丙丁]?)([0-9]+[a-z]?(?:-[0-9]+[a-z]?)*)([甲乙丙丁]?)号(?!楼|门|线|房|室)院?"
-    r"([甲乙丙丁a-z](?![座栋幢区单0-9-]))?"
-)
-_ATTACHED = re.compile(r"([0-9]+)号?[附之]([0-9]+)号?")
-_TOKEN = re.compile(
-    r"([0-9]+(?=f(?![a-z0-9室户]))|[0-9]+[a-z]?[0-9]*|[a-z][0-9]*(?=幢|栋|座|号楼|楼|单元|室|区|#)|[甲乙丙丁东西南北](?=单元|座|幢|栋))-?"
-    r"(号楼|号房|号室|#楼?|幢楼?|栋楼?|座|单元|门(?!市|口|面|诊)|号|层|楼(?!道|下)|f(?![a-z])|室|户|房|组|队|期|小?区|村|坊|苑|网格)?"
-)
-_NAME = re.compile(
-    r"[^0-9]+?(?=[0-9]|[a-z][0-9]*(?:幢|栋|座|号楼|楼|单元)|[甲乙丙丁东西南北](?:单元|座|幢|栋)|$)"
-)
-_NAME_UNITS = frozenset({"组", "队", "期", "区", "小区", "村", "坊", "苑", "网格"})
-_SLOT = {
-    "号楼": "building",
-    "#": "building",
-    "#楼": "building",
-    "幢": "building",
-    "幢楼": "building",
-    "栋": "building",
-    "栋楼": "building",
-    "座": "building",
-    "单元": "unit",
-    "门": "unit",
-    "层": "floor",
-    "f": "floor",
-    "室": "room",
-    "户": "room",
-    "房": "room",
-    "号房": "room",
-    "号室": "room",
-}
-
-
 def parse(text: str) -> ParsedAddress:
     """Take an address apart.
 
@@ -285,7 +227,7 @@ def parse(text: str) -> ParsedAddress:
     if not is_chinese(text) or is_european_key(text):
         found: dict[str, Any] = european_parts(text)
         return ParsedAddress(text=text, latin=True, **found)
-    body = _ATTACHED.sub(r"\1-\2号", cleaned(text))
+    body = ATTACHED.sub(r"\1-\2号", cleaned(text))
     parts: dict[str, str] = {}
     at = _locality(body, parts)
     at = _roads(body, at, parts)
@@ -300,19 +242,19 @@ def parse(text: str) -> ParsedAddress:
 def _locality(body: str, parts: dict[str, str]) -> int:
     """Read province to community; return where they end."""
     at = 0
-    if found := _PROVINCE.match(body):
+    if found := PROVINCE.match(body):
         parts["province"] = next(group for group in found.groups() if group)
         at = found.end()
-    if found := _CITY_BEFORE_WARD.match(body, at) or _CITY.match(body, at):
+    if found := CITY_BEFORE_WARD.match(body, at) or CITY.match(body, at):
         parts["city"] = found[0]
         at = found.end()
-    if found := _DISTRICT.match(body, at):
+    if found := DISTRICT.match(body, at):
         parts["district"] = found[0]
         at = found.end()
-    if found := _STREET.match(body, at):
+    if found := STREET.match(body, at):
         parts["street"] = found[0].removesuffix("办事处")
         at = found.end()
-    if found := _COMMUNITY.match(body, at):
+    if found := COMMUNITY.match(body, at):
         parts["community"] = found[0]
         at = found.end()
     return at
@@ -320,15 +262,15 @@ def _locality(body: str, parts: dict[str, str]) -> int:
 
 def _roads(body: str, at: int, parts: dict[str, str]) -> int:
     """Read streets (the last counts), lane and house number; return where they end."""
-    while found := _ROAD.match(body, at):
+    while found := ROAD.match(body, at):
         parts["road"] = found[0]
         at = found.end()
     if not parts.get("road"):
         return at
-    if found := _LANE.match(body, at):
+    if found := LANE.match(body, at):
         parts["lane"], parts["sublane"] = found[1], found[3] or ""
         at = found.end()
-    if found := _NUMBER.match(body, at):
+    if found := NUMBER.match(body, at):
         parts["number"] = found[2] + (found[1] or found[3] or found[4] or "")
         at = found.end()
     return at
@@ -343,11 +285,11 @@ def _inside(body: str, at: int, parts: dict[str, str]) -> None:
         if body[at] in "-#":
             at += 1
             continue
-        if (token := _TOKEN.match(body, at)) and token.end() > at:
+        if (token := TOKEN.match(body, at)) and token.end() > at:
             begun = True
             _token(token[1], token[2] or "", bare, names, parts, last=token.end() == len(body))
             at = token.end()
-        elif found := _NAME.match(body, at):
+        elif found := NAME.match(body, at):
             _settle(bare, parts)
             _name(found[0], names, parts, begun=begun)
             at = found.end()
@@ -374,7 +316,7 @@ def _token(
     """File a number by its unit; without one it waits for what follows."""
     if not unit:
         bare.append(number)
-    elif unit in _NAME_UNITS:
+    elif unit in NAME_UNITS:
         _settle(bare, parts)
         parts["estate"] = parts.get("estate", "") + number + unit
     elif unit == "楼":
@@ -384,7 +326,7 @@ def _token(
     elif unit == "号":
         _house(number, bare, names, parts)
     else:
-        _fill(_SLOT[unit], number, bare, names, parts)
+        _fill(SLOT[unit], number, bare, names, parts)
 
 
 def _house(number: str, bare: list[str], names: list[str], parts: dict[str, str]) -> None:
