@@ -42,6 +42,7 @@ SOCKET_PATH_MAX = 107
 FREE_TO_START_MB = 300
 START_TIMEOUT_S = 120
 LOCK_TIMEOUT_S = 150
+ORPHAN_TIMEOUT_S = 30
 
 INSTALL = "请安装: sudo apt-get install postgresql postgresql-postgis"
 
@@ -502,18 +503,34 @@ class Cluster:
             os.chown(target, self._server_user.pw_uid, self._server_user.pw_gid)
 
     def _clear_stale_pid(self) -> None:
-        """Remove a pid file whose number another program has taken over since a crash.
+        """Remove lock files of a crashed server whose process number is taken: by another program, or by a zombie.
 
-        A number that no process has is left for the server to find: it also checks that no orphan of the crashed
-        server still uses the shared memory.
+        The server itself clears those whose number nobody has, and frees the shared memory that they name. It cannot
+        tell that a living number is not a server's. Where nobody buries dead processes, as in containers without
+        an init, that is the crashed server's own.
         """
-        pid_file = self.data / "postmaster.pid"
-        try:
-            pid = int(pid_file.read_text().split("\n", 1)[0])
-        except FileNotFoundError:
-            return
-        except ValueError:  # cut short by a full disk
-            pid_file.unlink()
-            return
-        if Path(f"/proc/{pid}").exists() and not self._is_server(pid):
-            pid_file.unlink()
+        self._wait_for_orphans()
+        for lock in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{PORT}.lock"):
+            try:
+                pid = int(lock.read_text().split("\n", 1)[0])
+            except FileNotFoundError:
+                continue
+            except ValueError:  # cut short by a full disk
+                lock.unlink()
+                continue
+            if Path(f"/proc/{pid}").exists() and not self._is_server(pid):
+                lock.unlink()
+
+    def _wait_for_orphans(self) -> None:
+        """Wait until no process of a crashed server still works on the data: they end on their own."""
+        deadline = time.monotonic() + ORPHAN_TIMEOUT_S
+        while any(
+            self._is_server(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()
+        ):
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    "上次异常退出的数据库还有进程没有结束。",
+                    f"processes of a crashed server still work on {self.data}",
+                    remedy="请稍候重试，或重新启动机器。",
+                )
+            time.sleep(0.05)
