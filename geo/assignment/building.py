@@ -1,11 +1,15 @@
 """The compiled loops that build the cells of an index (their layout: `geo.assignment.lookup`).
 
-A *unit* is one polygon of a zone; its rings are edges from vertex k to vertex k + 1. A *leaf* is a cell that edges meet,
-or that several zones hold whole; it has one *entry* per unit: whether the cell's centre is inside, and the unit's edges
-that meet the cell. Edges are given to every cell that they come near (`MARGIN`), so that rounding, in them or in the cell
-of a point, never loses one; the line ``x = east`` of a leaf lies between its last point and that margin.
+A *unit* is one polygon of a zone; its rings are edges from vertex k to vertex k + 1. A *leaf* is a cell that
+edges meet, or that several zones hold whole; it has one *entry* per unit: whether the cell's centre is
+inside, and the unit's edges that meet the cell. Edges are given to every cell that they come near
+(`MARGIN`), so that rounding, in them or in the cell of a point, never loses one; the line ``x = east`` of a
+leaf lies between its last point and that margin.
 """
 
+# numba infers the types of compiled functions, and a call costs more than a long body.
+# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714, PLR2004
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import numba
@@ -16,6 +20,8 @@ from geo.assignment.predicates import UNSURE, ray_crosses
 
 MARGIN = 2.0**-10
 EAST = 1 + 2.0**-12
+SLANT = 0.8090169943749475
+"""How high in its cell a centre is, over how far east: off the diagonals that drawn borders often follow."""
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -72,7 +78,18 @@ def spread(vertices, unit, box, columns, lines):
     near = np.empty(columns + 4 * lines + 16, np.int64)
     for k in range(len(unit)):
         if unit[k] >= 0:
-            for c in near[: trace(vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1], box, columns, lines, near)]:
+            for c in near[
+                : trace(
+                    vertices[k, 0],
+                    vertices[k, 1],
+                    vertices[k + 1, 0],
+                    vertices[k + 1, 1],
+                    box,
+                    columns,
+                    lines,
+                    near,
+                )
+            ]:
                 cells[c] += 1
     leaves = 0
     for c in range(len(cells)):
@@ -91,7 +108,18 @@ def spread(vertices, unit, box, columns, lines):
     edges = np.empty(starts[leaves + 1], np.int32)
     for k in range(len(unit)):
         if unit[k] >= 0:
-            for c in near[: trace(vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1], box, columns, lines, near)]:
+            for c in near[
+                : trace(
+                    vertices[k, 0],
+                    vertices[k, 1],
+                    vertices[k + 1, 0],
+                    vertices[k + 1, 1],
+                    box,
+                    columns,
+                    lines,
+                    near,
+                )
+            ]:
                 leaf = (-2 - cells[c]) >> 1
                 edges[starts[leaf + 1]] = k
                 starts[leaf + 1] += 1
@@ -152,7 +180,9 @@ def flip_column(ax, ay, bx, by, y, west, width, centre, columns):
 
 
 @numba.njit(cache=True, nogil=True)
-def fill(vertices, unit, unit_starts, unit_zone, box, centre, columns, lines, cells, entry_of_leaf, entry_unit):
+def fill(
+    vertices, unit, unit_starts, unit_zone, box, centre, columns, lines, cells, entry_of_leaf, entry_unit
+):
     """Decide for each unit which cells it holds whole, and for the leaves of its border whether their centre is inside.
 
     A cell without edges gets the zone's row, or becomes a leaf if two zones hold it. Returns whether all was decided,
@@ -192,7 +222,7 @@ def fill(vertices, unit, unit_starts, unit_zone, box, centre, columns, lines, ce
             low = _clamped((min(ay, by) - y_margin - south) / height, lines - 1)
             high = _clamped((max(ay, by) + y_margin - south) / height, lines - 1)
             for line in range(low, high + 1):
-                y = south + (line + centre) * height
+                y = south + (line + centre * SLANT) * height
                 if (ay > y) == (by > y):
                     continue
                 column = flip_column(ax, ay, bx, by, y, west + first * width, width, centre, across)
@@ -218,7 +248,10 @@ def fill(vertices, unit, unit_starts, unit_zone, box, centre, columns, lines, ce
                     fresh[new] = cell
                     cells[cell] = -2 - 2 * (leaves + new)
                     if more + 2 > len(more_leaf):
-                        more_leaf, more_zone = longer(more_leaf, 2 * more + 2), longer(more_zone, 2 * more + 2)
+                        more_leaf, more_zone = (
+                            longer(more_leaf, 2 * more + 2),
+                            longer(more_zone, 2 * more + 2),
+                        )
                     more_leaf[more], more_zone[more] = leaves + new, code
                     more_leaf[more + 1], more_zone[more + 1] = leaves + new, zone
                     new += 1
@@ -258,13 +291,23 @@ def merge(entry_of_leaf, entry_zone, inside, entry_first, entry_size, new, more_
     for leaf in range(old):
         for k in range(entry_of_leaf[leaf], entry_of_leaf[leaf + 1]):
             at = starts[leaf] + k - entry_of_leaf[leaf]
-            zones[at], insides[at], firsts[at], sizes[at] = entry_zone[k], inside[k], entry_first[k], entry_size[k]
+            zones[at], insides[at], firsts[at], sizes[at] = (
+                entry_zone[k],
+                inside[k],
+                entry_first[k],
+                entry_size[k],
+            )
         held[leaf] = entry_of_leaf[leaf + 1] - entry_of_leaf[leaf]
     for k in range(len(more_leaf)):
         leaf = more_leaf[k]
         at = starts[leaf] + held[leaf]
         while at > starts[leaf] and zones[at - 1] > more_zone[k]:
-            zones[at], insides[at], firsts[at], sizes[at] = zones[at - 1], insides[at - 1], firsts[at - 1], sizes[at - 1]
+            zones[at], insides[at], firsts[at], sizes[at] = (
+                zones[at - 1],
+                insides[at - 1],
+                firsts[at - 1],
+                sizes[at - 1],
+            )
             at -= 1
         zones[at], insides[at], firsts[at], sizes[at] = more_zone[k], 1, 0, 0
         held[leaf] += 1

@@ -44,13 +44,13 @@ def changed_boxes(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> NDArray[np.fl
     kept = [code for code in before if code in after]
     if kept != [code for code in after if code in before]:
         bounds = np.concatenate([old.geometry.bounds.to_numpy(), new.geometry.bounds.to_numpy()])
-        return bounds[np.isfinite(bounds).all(axis=1)]
+        return np.asarray(bounds[np.isfinite(bounds).all(axis=1)], dtype=np.float64)
     boxes = []
     for code in before | after:
-        segments = [_segments(zones.get(code)) for zones in (before, after)]
-        if np.array_equal(*segments):
+        was, now = _segments(before.get(code)), _segments(after.get(code))
+        if np.array_equal(was, now):
             continue
-        every, times = np.unique(np.concatenate(segments), axis=0, return_counts=True)
+        every, times = np.unique(np.concatenate([was, now]), axis=0, return_counts=True)
         odd = every[times % 2 == 1]
         if len(odd):
             lon, lat = odd[:, ::2], odd[:, 1::2]

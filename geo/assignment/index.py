@@ -35,7 +35,8 @@ _CHUNK: Final = 1 << 17
 
 _CELLS_PER_EDGE: Final = 8
 _MOST_CELLS: Final = 1 << 24
-_MOST_HELD: Final = 1 << 25
+_MOST_HELD: Final = 1 << 23
+"""Cells times zones that hold them beyond the usual, at most: what heavily overlapping zones may cost."""
 _MOST_COORDINATE: Final = 1e100
 """Beyond it products of differences could overflow."""
 
@@ -71,17 +72,18 @@ class Located:
 class ZoneIndex:
     """The index of a set of zones, for locating points.
 
-    **The rule.** A point strictly inside a zone is in it. A point on a border is in the zone immediately east of it; where
-    the border runs due east, in the zone north of it (the point counts as moved east by an infinitesimal and north by a
-    much smaller one). On an outer border nothing may lie there: then it is in the zone met first when turning
-    anticlockwise from due east, so a point that touches any zone is in one that it touches. Every comparison is that of
-    real arithmetic on the doubles given. Thus in a coverage each point is in at most one zone, and in none only if it
-    touches none. Where zones overlap, `locate` names the first by row and `locate_all` every one.
+    **The rule.** A point strictly inside a zone is in it. A point on a border is in the zone immediately
+    east of it; where the border runs due east, in the zone north of it (the point counts as moved east by an
+    infinitesimal and north by a much smaller one). On an outer border nothing may lie there: then it is in
+    the zone met first when turning anticlockwise from due east, so a point that touches any zone is in one
+    that it touches. Every comparison is that of real arithmetic on the doubles given. Thus in a coverage
+    each point is in at most one zone, and in none only if it touches none. Where zones overlap, `locate`
+    names the first by row and `locate_all` every one.
 
-    **Shapes.** Each polygon of a zone is decided by the even-odd rule over its rings, so a ring that crosses itself is out
-    where it winds twice; polygons of one multipolygon that overlap are united. Missing and empty geometries hold
-    nothing. A ring without area holds nothing but is touched. Height is ignored. Longitudes do not wrap: a zone across
-    the antimeridian must be cut there.
+    **Shapes.** Each polygon of a zone is decided by the even-odd rule over its rings, so a ring that crosses
+    itself is out where it winds twice; polygons of one multipolygon that overlap are united. Missing and
+    empty geometries hold nothing. A ring without area holds nothing but is touched. Height is ignored.
+    Longitudes do not wrap: a zone across the antimeridian must be cut there.
 
     Parameters
     ----------
@@ -91,8 +93,8 @@ class ZoneIndex:
     Raises
     ------
     ZonesError
-        If there is no polygon at all, a row is neither polygon nor multipolygon, or a coordinate is not finite or beyond
-        1e100.
+        If there is no polygon at all, a row is neither polygon nor multipolygon, or a coordinate is not
+        finite or beyond 1e100.
     MixedReferenceError
         If the frame is in a projected reference.
 
@@ -191,7 +193,14 @@ class ZoneIndex:
 
         def work(part: slice) -> tuple[int, int, int, int]:
             counts: tuple[int, int, int, int] = lookup.locate(
-                x[part], y[part], self._frame, self._columns, self._cells, self._words, self._vertices, rows[part]
+                x[part],
+                y[part],
+                self._frame,
+                self._columns,
+                self._cells,
+                self._words,
+                self._vertices,
+                rows[part],
             )
             return counts
 
@@ -230,7 +239,14 @@ class ZoneIndex:
 
         def work(part: slice) -> NDArray[np.int64]:
             points, zones, unsettled = lookup.locate_all(
-                x[part], y[part], self._frame, self._columns, self._cells, self._words, self._vertices, self._most
+                x[part],
+                y[part],
+                self._frame,
+                self._columns,
+                self._cells,
+                self._words,
+                self._vertices,
+                self._most,
             )
             pairs = np.array([points, zones], dtype=np.int64)
             if len(unsettled):
@@ -254,7 +270,12 @@ class ZoneIndex:
     def to_bytes(self) -> NDArray[np.uint8]:
         """Return the whole index as one array of bytes: what `save` writes and a cluster broadcasts."""
         arrays = self._arrays()
-        head: dict[str, Any] = {"zones": self._zones, "most": self._most, "columns": self._columns, "arrays": {}}
+        head: dict[str, Any] = {
+            "zones": self._zones,
+            "most": self._most,
+            "columns": self._columns,
+            "arrays": {},
+        }
         at = 0
         for name, array in arrays.items():
             head["arrays"][name] = [array.dtype.str, list(array.shape), at]
@@ -439,13 +460,16 @@ def _top_grid(
     filled = edges.unit_starts[:-1][np.diff(edges.unit_starts) > 0]
     spans = [np.maximum.reduceat(v, filled) - np.minimum.reduceat(v, filled) for v in edges.vertices.T]
     times = float(np.sum((spans[0] / extent[0]) * (spans[1] / extent[1])))
-    wanted = max(64, min(wanted, int(_MOST_HELD / max(times, 1.0))))
+    wanted = max(64, min(wanted, int(_MOST_HELD / max(times - 3, 0.5))))
     # Cells as square as the extent allows; a long narrow extent gets one line.
     side = math.sqrt(extent[0] / wanted) * math.sqrt(extent[1])
     counts = [max(1, min(wanted, int(e / side), int(e / low))) for e, low in zip(extent, least, strict=True)]
     columns, lines = min(counts[0], wanted // counts[1] or 1), counts[1]
     # A quarter of a cell to spare, so that rounding never puts a point outside the grid.
-    width, height = extent[0] / (columns - 0.25 if columns > 1 else 0.5), extent[1] / (lines - 0.25 if lines > 1 else 0.5)
+    width, height = (
+        extent[0] / (columns - 0.25 if columns > 1 else 0.5),
+        extent[1] / (lines - 0.25 if lines > 1 else 0.5),
+    )
     box = west - width / 8, south - height / 8, width, height
     most_shift = int(math.log2(min(width / least[0], height / least[1])))
     return columns, lines, box, max(0, min(most_shift, 24))

@@ -6,15 +6,19 @@ finer grid at position k of ``cells``: its width in cells as a power of two, the
 
 **Leaves.** Either two zones that share all edges of the leaf, so that inside the first means outside the second (-1 for
 no second): first zone, second zone, ``2 * edges + parity``, edges. Or minus the number of entries, and each entry, in
-order of zones: zone, ``2 * edges + parity``, edges. An edge is ``4 * vertex``, from that vertex to the next, plus 2 if its
-first end and 1 if its second end lies beyond the line ``x = east``.
+order of zones: zone, ``2 * edges + parity``, edges. An edge is ``4 * vertex``, from that vertex to the next,
+plus 2 if its first end and 1 if its second end lies beyond the line ``x = east``.
 
-**Parity.** Whether p is inside flips at each edge that a path from the cell's own reference point to p crosses. The path
-goes level from p to the line ``x = east`` just beyond the cell, and then along it. So only edges that meet the cell can be
-crossed, and the edge's contribution is its crossing with the ray due east of p, corrected for each of its ends that lies
-beyond that line and above p. The parity of the reference point is folded into the stored one.
+**Parity.** Whether p is inside flips at each edge that a path from the cell's own reference point to p
+crosses. The path goes level from p to the line ``x = east`` just beyond the cell, and then along it. So only
+edges that meet the cell can be crossed, and the edge's contribution is its crossing with the ray due east of
+p, corrected for each of its ends that lies beyond that line and above p. The parity of the reference point
+is folded into the stored one.
 """
 
+# numba infers the types of compiled functions.
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import numba
@@ -119,7 +123,7 @@ def _first_in_leaf(vertices, words, leaf, px, py):
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def code_at(px, py, frame, columns, cells):
-    """Return the code of the finest cell of a point inside the bounds; ``frame`` is bounds, origin, cells per degree."""
+    """Return the code of a point's finest cell; ``frame`` is the bounds it is in, origin, cells per degree."""
     fx = (px - frame[4]) * frame[6]
     fy = (py - frame[5]) * frame[7]
     column, line = int(fx), int(fy)
@@ -168,7 +172,9 @@ def locate(lon, lat, frame, columns, cells, words, vertices, out):
         for h in range(held):
             # Mostly the first edge of the leaf; otherwise any vertex does no harm.
             k = words[leaves[h] + 3] >> 2
-            warmth += int(vertices[min(max(k, 0), last), 0] > west) + int(vertices[min(max(k + 2, 0), last), 1] > south)
+            warmth += int(vertices[min(max(k, 0), last), 0] > west) + int(
+                vertices[min(max(k + 2, 0), last), 1] > south
+            )
         # Most leaves are two zones that share an edge or two: no calls, few branches. Whether an edge passes the
         # height of p, and on which side, is as good as random, and a wrong guess costs more than the arithmetic.
         left_over = 0

@@ -6,6 +6,9 @@ Geometric Predicates*, 1997) settle the rest. Only products that underflow are l
 coordinates within 1e-140 of each other that are not equal, and callers settle them with fractions.
 """
 
+# numba infers the types of compiled functions.
+# ruff: noqa: ANN001, ANN201, ANN202, C901
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import numba

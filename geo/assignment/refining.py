@@ -1,11 +1,14 @@
 """The compiled loops that divide crowded leaves and write the leaves down (their layout: `geo.assignment.lookup`)."""
 
+# numba infers the types of compiled functions, and a call costs more than a long body.
+# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714, PLR2004
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import numba
 import numpy as np
 
-from geo.assignment.building import EAST, base_parity, flip_column, trace
+from geo.assignment.building import EAST, SLANT, base_parity, flip_column, trace
 from geo.assignment.lookup import longer
 from geo.assignment.predicates import UNSURE
 
@@ -14,21 +17,26 @@ CROWDED = 12
 
 _MOST_SHIFT = 4  # at most 16 by 16 cells in one step
 _MOST_COVERS = 4  # zones that hold the leaf whole are copied to every cell of it
-_STUCK = 3  # steps without fewer edges in a cell before giving up: many edges meet in one point
+_STUCK = 3  # steps without fewer edges in a cell before giving up
+_GROWTH = 4  # times as many edges and entries in all as before dividing, at most; a bound on memory
 
 
 @numba.njit(cache=True, nogil=True)
-def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_south, entry_of_leaf, entries):
+def refine(
+    vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_south, entry_of_leaf, entries
+):
     """Divide leaves with many edges into finer grids, again and again.
 
-    ``entries`` is zone, inside, first edge, number of edges of each entry, and the edges. Returns whether all was decided,
-    then cells, leaves (cell, west, south, shift, first entry, number of entries, -1 when divided) and entries, grown.
+    ``entries`` is zone, inside, first edge, number of edges of each entry, and the edges. Returns whether
+    all was decided, then cells, leaves (cell, west, south, shift, first entry, number of entries, -1 when
+    divided) and entries, grown.
     """
     entry_zone, entry_inside, entry_first, entry_size, edges = entries
     leaves, entry_count, edge_count = len(leaf_cell), len(entry_zone), len(edges)
     leaf_shift, leaf_stuck = np.zeros(leaves, np.int8), np.zeros(leaves, np.int8)
     leaf_first = entry_of_leaf[:-1].copy()
     leaf_size = (entry_of_leaf[1:] - entry_of_leaf[:-1]).astype(np.int32)
+    most_edges, most_entries = _GROWTH * edge_count + 100_000, _GROWTH * entry_count + 100_000
     cell_count = len(cells)
     near = np.empty(6 << _MOST_SHIFT, np.int64)
     leaf = -1
@@ -56,10 +64,26 @@ def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_
         counts = np.zeros(parts + 1, np.int64)
         for entry in range(first, first + size):
             for e in edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]:
-                for part in near[: trace(vertices[e, 0], vertices[e, 1], vertices[e + 1, 0], vertices[e + 1, 1], fine, side, side, near)]:
+                for part in near[
+                    : trace(
+                        vertices[e, 0],
+                        vertices[e, 1],
+                        vertices[e + 1, 0],
+                        vertices[e + 1, 1],
+                        fine,
+                        side,
+                        side,
+                        near,
+                    )
+                ]:
                     counts[part + 1] += 1
+        fullest = counts.max()
         for part in range(parts):
             counts[part + 1] += counts[part]
+        # Borders on top of each other, or that meet in one point, only multiply when their cell is divided.
+        futile = 2 * fullest > crowd and counts[parts] > 2 * crowd
+        if futile or edge_count + counts[parts] > most_edges or entry_count + parts * size > most_entries:
+            continue
         if edge_count + counts[parts] > len(edges):
             edges = longer(edges, edge_count + edge_count // 4 + counts[parts])
         owner = np.empty(counts[parts], np.int64)
@@ -72,13 +96,13 @@ def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_
                 inside[entry - first] = 1
                 continue
             flips[:] = 0
-            start = base_parity(vertices, own, west + centre * width, south + centre * height, east)
+            start = base_parity(vertices, own, west + centre * width, south + centre * SLANT * height, east)
             if start == UNSURE:
                 leaves = -1
                 break
             start ^= entry_inside[entry]
             for line in range(side):
-                y = south + (line + centre) * fine[3]
+                y = south + (line + centre * SLANT) * fine[3]
                 now = base_parity(vertices, own, west + centre * fine[2], y, east)
                 if now == UNSURE:
                     leaves = -1
@@ -91,7 +115,7 @@ def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_
                     owner[free[part]] = entry
                     free[part] += 1
                 for line in range(side):
-                    y = south + (line + centre) * fine[3]
+                    y = south + (line + centre * SLANT) * fine[3]
                     if (ay > y) == (by > y):
                         continue
                     column = flip_column(ax, ay, bx, by, y, west, fine[2], centre, side)
@@ -114,7 +138,11 @@ def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_
         cells[cell_count] = shift
         if leaves + parts > len(leaf_cell):
             room = leaves + leaves // 4 + parts
-            leaf_cell, leaf_west, leaf_south = longer(leaf_cell, room), longer(leaf_west, room), longer(leaf_south, room)
+            leaf_cell, leaf_west, leaf_south = (
+                longer(leaf_cell, room),
+                longer(leaf_west, room),
+                longer(leaf_south, room),
+            )
             leaf_shift, leaf_stuck = longer(leaf_shift, room), longer(leaf_stuck, room)
             leaf_first, leaf_size = longer(leaf_first, room), longer(leaf_size, room)
         if entry_count + parts * size > len(entry_zone):
@@ -128,7 +156,7 @@ def refine(vertices, box, centre, most_shift, cells, leaf_cell, leaf_west, leaf_
             for k in range(size):
                 if inside[k, part]:
                     zone = entry_zone[first + k]
-                    same = same and (holder == -1 or holder == zone)  # noqa: PLR1714 - compiled
+                    same = same and (holder == -1 or holder == zone)
                     holder = zone
             if begin == end and same:
                 cells[at] = holder
@@ -188,7 +216,7 @@ def _shared(vertices, edges, one, other, size):
 
 @numba.njit(cache=True, nogil=True)
 def write(vertices, box, centre, cells, leaves, entries):
-    """Write leaves down and their places into ``cells``. Returns whether all was decided, the words, the most entries."""
+    """Write leaves down, their places into ``cells``. Returns whether all was decided, words, the most entries."""
     leaf_cell, leaf_west, leaf_south, leaf_shift, leaf_first, leaf_size = leaves
     entry_zone, entry_inside, entry_first, entry_size, edges = entries
     paired = np.zeros(len(leaf_cell), np.bool_)
@@ -220,7 +248,7 @@ def write(vertices, box, centre, cells, leaves, entries):
         scale = 1.0 / (1 << leaf_shift[leaf])
         width, height = box[2] * scale, box[3] * scale
         east = leaf_west[leaf] + width * EAST
-        px, py = leaf_west[leaf] + centre * width, leaf_south[leaf] + centre * height
+        px, py = leaf_west[leaf] + centre * width, leaf_south[leaf] + centre * SLANT * height
         if not paired[leaf]:
             words[at] = -size
             at += 1

@@ -157,8 +157,8 @@ def assign(
     Returns
     -------
     DataFrame
-        On the index of ``subjects``: ``zone`` (int32, row position in ``zones``, -1 in none) and ``reason`` (None, or one
-        of ``geo.records.UNASSIGNED_REASONS``).
+        On the index of ``subjects``: ``zone`` (int32, row position in ``zones``, -1 in none) and ``reason``
+        (None, or one of ``geo.records.UNASSIGNED_REASONS``).
 
     Raises
     ------
