@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from geo.coverage.plane import Geometries
     from geo.coverage.zones import Zones
 
+_ROUNDS = 3
+"""How often the zones that changed are looked at again."""
+
 ACTION_COLUMNS = (
     "number",
     "kind",
@@ -249,22 +252,21 @@ class _Job:
         limits = Tolerances()
         taken, found = search(self.zones, self.boundary, self.parents, self.exceptions, limits)
         self._check(taken)
-        work = _Work(self, taken, accepted)
-        found = in_order(found)
-        for number, finding in enumerate(found):
-            if finding.kind == "invalid":
-                work.mend(number, finding)
-        if work.mended_any:
-            # The gaps and overlaps that follow from a crossing border show only when it is mended.
-            frame = _with_geometries(self.zones, dict(enumerate(work.shapes)))
-            again, later = search(frame, self.boundary, self.parents, self.exceptions, limits)
-            known = {(finding.kind, finding.rows) for finding in found}
-            extra = [one for one in in_order(later) if (one.kind, one.rows) not in known]
-            work.zones = again
-            found = [*found, *extra]
-        for number, finding in enumerate(found):
-            if finding.kind != "invalid":
-                work.settle(number, finding)
+        work = _Work(self, taken)
+        first = list(enumerate(in_order(found)))
+        work.round([(number, one) for number, one in first if accepted is None or number in accepted])
+        after = len(first)
+        # What follows from a crossing border shows only when it is mended, and closing one place can leave a crumb at
+        # its end: the zones that changed are looked at again, until nothing is left to do.
+        for _ in range(_ROUNDS):
+            done = len(work.actions)
+            frame = _with_geometries(self.zones, {row: work.shapes[row] for row in work.touched})
+            work.zones, found = search(frame, self.boundary, self.parents, self.exceptions, limits)
+            later = [one for one in in_order(found) if work.follows(one)]
+            work.round(list(enumerate(later, start=after)))
+            after += len(later)
+            if len(work.actions) == done:
+                break
         return work.result()
 
     def _check(self, taken: Zones) -> None:
@@ -286,21 +288,31 @@ class _Job:
 class _Work:
     """The state of a repair under way."""
 
-    def __init__(self, job: _Job, zones: Zones, accepted: frozenset[int] | None) -> None:
-        self.job, self.zones, self.accepted = job, zones, accepted
+    def __init__(self, job: _Job, zones: Zones) -> None:
+        self.job, self.zones = job, zones
         self.grid = grid_of(geographic=zones.frame.crs.is_geographic)
         self.original = zones
         self.shapes: Geometries = zones.shapes.copy()
         self.census = Census(job.subjects, zones)
         self.ranks = ranked(zones, job.priority)
-        self.mended_any = False
+        self.left: set[tuple[str, tuple[int, ...]]] = set()
         self.touched: set[int] = set()
         self.actions: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
         self.exceptions: list[shapely.Geometry] = []
 
-    def _wanted(self, number: int) -> bool:
-        return self.accepted is None or number in self.accepted
+    def round(self, found: Sequence[tuple[int, Finding]]) -> None:
+        """Repair numbered faults, crossing borders first."""
+        for number, finding in found:
+            if finding.kind == "invalid":
+                self.mend(number, finding)
+        for number, finding in found:
+            if finding.kind != "invalid":
+                self.settle(number, finding)
+
+    def follows(self, finding: Finding) -> bool:
+        """Return whether a fault is new and lies at a zone that was changed."""
+        return not self.touched.isdisjoint(finding.rows) and (finding.kind, finding.rows) not in self.left
 
     def _strategy(self, number: int, kind: str) -> str:
         return self.job.decisions.get(number, self.job.strategies.get(kind, DEFAULTS.get(kind, "refuse")))
@@ -313,6 +325,7 @@ class _Work:
 
     def refuse(self, number: int, finding: Finding, why: Refusal) -> None:
         """Note a fault that is left."""
+        self.left.add((finding.kind, finding.rows))
         place = self.zones.plane.up(np.array([finding.place], dtype=object))[0]
         self.refused.append(
             {
@@ -329,8 +342,6 @@ class _Work:
     def mend(self, number: int, finding: Finding) -> None:
         """Replace an invalid zone by what its lines enclose: its largest piece and what is no splinter."""
         row = finding.rows[0]
-        if not self._wanted(number):
-            return
         if self._strategy(number, "invalid") == "refuse":
             self.refuse(number, finding, ON_REQUEST)
             return
@@ -354,12 +365,9 @@ class _Work:
             self.refuse(number, finding, why)
             return
         self._act(number, finding, "mend", row, {row: shape}, shapely.symmetric_difference(whole, shape))
-        self.mended_any = True
 
     def settle(self, number: int, finding: Finding) -> None:
         """Repair one fault, or refuse it with the reason."""
-        if not self._wanted(number) or finding.kind.startswith("cut_"):
-            return
         strategy = self._strategy(number, finding.kind)
         why = self._reason_to_leave(number, finding, strategy)
         if why is not None:
@@ -368,6 +376,7 @@ class _Work:
         place = self.zones.plane.up(np.array([finding.place], dtype=object))[0]
         if strategy == "exception":
             self.exceptions.append(place)
+            self.left.add((finding.kind, finding.rows))
             self._act(number, finding, strategy, None, {}, place)
             return
         if finding.kind == "outside_parent":
