@@ -1,9 +1,9 @@
-"""The straight pieces of streets: which is nearest to a point, and what lies between two offsets of a street."""
+"""Where people enter streets: places snapped onto them, the straight pieces that streets are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -20,6 +20,49 @@ CELL_M = 100.0
 """Cell size of the grid that finds the nearest street."""
 
 _MOST_CELLS = 4_000_000
+
+
+MAX_ACCESS_M = 300.0
+"""Farther than this from any walkable street, a place has no walk: half of a large Chinese block (unverified)."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Where streets meet or end: node ``i`` is at ``lon[i], lat[i]`` (degrees, EPSG:4490)."""
+
+    lon: Floats
+    lat: Floats
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self.lon)
+
+
+@dataclass(frozen=True)
+class Snaps:
+    """Places snapped onto the network, one row per place.
+
+    Parameters
+    ----------
+    edge
+        Row of the nearest walkable edge; −1 where there is no location or no street near enough.
+    offset_m
+        Way along the edge from its ``from_node`` to the nearest point (in meters).
+    access_m
+        Straight line between the place and that point (in meters); inf where ``edge`` is −1.
+    """
+
+    edge: Ints
+    offset_m: Floats
+    access_m: Floats
+
+    def __len__(self) -> int:
+        """Return the number of places."""
+        return len(self.edge)
+
+    def take(self, rows: NDArray[Any]) -> Snaps:
+        """Return the chosen rows, in that order."""
+        return Snaps(self.edge[rows], self.offset_m[rows], self.access_m[rows])
 
 
 @dataclass(frozen=True)

@@ -366,3 +366,18 @@ def nearest_station(
             row = int(np.argmin(walk_m))
             return row, float(walk_m[row])
     return None
+
+
+def main() -> None:
+    """Compile the loops over streets once, so that the first user does not wait: ``python -m geo.circles``."""
+    lines = [shapely.LineString([(121.40, 31.07), (121.41, 31.07)])]
+    network = StreetNetwork.from_lines(gpd.GeoDataFrame(geometry=lines, crs=INTERNAL_CRS))
+    here = gpd.GeoDataFrame({"code": ["s1"], "kind": ["facility"]}, geometry=[shapely.Point(121.405, 31.07)])
+    here = here.set_crs(INTERNAL_CRS)
+    service_circles(network, here)
+    coverage_of(network, here, here)
+    nearest_station(network, here, 121.405, 31.07)
+
+
+if __name__ == "__main__":
+    main()

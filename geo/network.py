@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -24,10 +24,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geo import walks
-from geo.access import StreetPieces
-from geo.crs import INTERNAL_CRS, metric_crs, quantise, to_internal
+from geo.access import MAX_ACCESS_M, Nodes, Snaps, StreetPieces
+from geo.crs import INTERNAL_CRS, metric_crs, to_internal
 from geo.errors import NetworkError
-from geo.streets import NOT_WALKABLE_KINDS, crossings_joined, edges_of_lines, osm_lines
+from geo.streets import (
+    NOT_WALKABLE_KINDS,
+    crossings_joined,
+    edges_of_lines,
+    is_internal,
+    lines_of_frame,
+    osm_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,51 +46,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int32]
 
-_INTERNAL_EPSG = 4490
+__all__ = ["EDGE_COLUMNS", "MAX_ACCESS_M", "Nodes", "Snaps", "StreetNetwork"]
 
 EDGE_COLUMNS = ("from_node", "to_node", "length_m", "kind", "name", "walkable", "geometry")
-
-MAX_ACCESS_M = 300.0
-"""Farther than this from any walkable street, a place has no walk: half of a large Chinese block (unverified)."""
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """Where streets meet or end: node ``i`` is at ``lon[i], lat[i]`` (degrees, EPSG:4490)."""
-
-    lon: Floats
-    lat: Floats
-
-    def __len__(self) -> int:
-        """Return the number of nodes."""
-        return len(self.lon)
-
-
-@dataclass(frozen=True)
-class Snaps:
-    """Places snapped onto the network, one row per place.
-
-    Parameters
-    ----------
-    edge
-        Row of the nearest walkable edge; −1 where there is no location or no street near enough.
-    offset_m
-        Way along the edge from its ``from_node`` to the nearest point (in meters).
-    access_m
-        Straight line between the place and that point (in meters); inf where ``edge`` is −1.
-    """
-
-    edge: Ints
-    offset_m: Floats
-    access_m: Floats
-
-    def __len__(self) -> int:
-        """Return the number of places."""
-        return len(self.edge)
-
-    def take(self, rows: NDArray[Any]) -> Snaps:
-        """Return the chosen rows, in that order."""
-        return Snaps(self.edge[rows], self.offset_m[rows], self.access_m[rows])
 
 
 @dataclass(frozen=True)
@@ -171,32 +136,7 @@ class StreetNetwork:
         UndeclaredReferenceError
             When the frame has no reference.
         """
-        given = frame.reset_index(drop=True)
-        given = given[~(given.geometry.isna() | given.geometry.is_empty)]
-        wrong = ~given.geom_type.isin(["LineString", "MultiLineString", "LinearRing"])
-        if wrong.any():
-            row = int(np.flatnonzero(wrong.to_numpy())[0])
-            found = str(given.geom_type.iloc[row])
-            raise NetworkError(
-                f"道路数据第 {int(given.index[row]) + 1} 条不是线，而是 {found}。",
-                f"street {int(given.index[row]) + 1} is a {found}, not a line",
-                remedy="请只提供道路中心线。",
-            )
-        if len(given):
-            given = _internal(given).explode(ignore_index=True)
-        lines = gpd.GeoDataFrame(
-            {
-                "kind": _text(given, ("kind", "highway", "fclass"), "unclassified"),
-                "name": _text(given, ("name",), None),
-            },
-            geometry=shapely.force_2d(given.geometry.to_numpy()),
-            crs=INTERNAL_CRS,
-            index=given.index,
-        )
-        lines["walkable"] = ~lines["kind"].isin(list(not_walkable)).to_numpy()
-        if "walkable" in given:
-            said = given["walkable"].notna().to_numpy()
-            lines.loc[said, "walkable"] = given.loc[said, "walkable"].astype(bool)
+        lines = lines_of_frame(frame, not_walkable)
         if join_crossings:
             lines = crossings_joined(lines)
         coords, line_of = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
@@ -370,7 +310,7 @@ class StreetNetwork:
         lon, lat = np.full(len(shapes), np.nan), np.full(len(shapes), np.nan)
         here = ~shapely.is_missing(shapes)
         lon[here], lat[here] = shapely.get_x(shapes[here]), shapely.get_y(shapes[here])
-        if series.crs is not None and not _is_internal(series.crs) and here.any():
+        if series.crs is not None and not is_internal(series.crs) and here.any():
             moved = to_internal(gpd.GeoSeries(shapes[here], crs=series.crs).to_frame("geometry")).geometry
             lon[here], lat[here] = moved.x, moved.y
         return self.snap_lonlat(lon, lat, max_access_m=max_access_m)
@@ -564,23 +504,3 @@ def _projection(crs: CRS) -> Transformer:
 def _projected(lines: NDArray[np.object_], projection: Transformer) -> NDArray[np.object_]:
     lon, lat = shapely.get_coordinates(lines).T
     return np.asarray(shapely.set_coordinates(lines.copy(), np.column_stack(projection.transform(lon, lat))))
-
-
-def _is_internal(crs: CRS) -> bool:
-    return bool(crs.to_epsg() == _INTERNAL_EPSG)
-
-
-def _internal(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    if frame.crs is not None and _is_internal(frame.crs):
-        return frame.set_geometry(quantise(frame.geometry))
-    return to_internal(frame)
-
-
-def _text(frame: gpd.GeoDataFrame, columns: tuple[str, ...], default: str | None) -> NDArray[np.object_]:
-    """Take the first of the columns that exists as text; missing or empty values become the default."""
-    for column in columns:
-        if column in frame:
-            values = frame[column]
-            given = values.notna() & (values.astype("object").astype(str).str.strip() != "")
-            return np.where(given, values.astype("object").astype(str), np.array(default, dtype=object))
-    return np.full(len(frame), default, dtype=object)

@@ -11,11 +11,14 @@ import osmium
 import pandas as pd
 import shapely
 
-from geo.crs import INTERNAL_CRS, quantise
-from geo.errors import FileFormatError
+from geo.crs import INTERNAL_CRS, quantise, to_internal
+from geo.errors import FileFormatError, NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
+    from pyproj import CRS
 
     Floats = NDArray[np.float64]
     Longs = NDArray[np.int64]
@@ -30,6 +33,7 @@ _NOT_STREETS = frozenset(
     | {"services", "elevator", "bus_stop", "emergency_bay", "disused", "demolished"}
 )
 _ALLOWED = frozenset({"yes", "designated", "permissive", "destination", "official"})
+_INTERNAL_EPSG = 4490
 _FORBIDDEN = frozenset({"no", "private", "use_sidepath", "discouraged", "customers", "delivery", "military"})
 _SIDEWALKS = frozenset({"both", "left", "right", "yes"})
 
@@ -47,6 +51,48 @@ def _is_walkable(tags: osmium.osm.TagList, not_walkable: frozenset[str]) -> bool
     ):
         return True
     return tags["highway"] not in not_walkable and tags.get("motorroad") != "yes"
+
+
+def lines_of_frame(frame: gpd.GeoDataFrame, not_walkable: Collection[str]) -> gpd.GeoDataFrame:
+    """Read street lines of a frame.
+
+    Returns
+    -------
+    GeoDataFrame
+        Columns ``kind, name, walkable, geometry``: LineStrings, quantised, EPSG:4490.
+
+    Raises
+    ------
+    NetworkError
+        When a geometry is no line.
+    """
+    given = frame.reset_index(drop=True)
+    given = given[~(given.geometry.isna() | given.geometry.is_empty)]
+    wrong = ~given.geom_type.isin(["LineString", "MultiLineString", "LinearRing"])
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.to_numpy())[0])
+        found = str(given.geom_type.iloc[row])
+        raise NetworkError(
+            f"道路数据第 {int(given.index[row]) + 1} 条不是线，而是 {found}。",
+            f"street {int(given.index[row]) + 1} is a {found}, not a line",
+            remedy="请只提供道路中心线。",
+        )
+    if len(given):
+        given = _internal(given).explode(ignore_index=True)
+    lines = gpd.GeoDataFrame(
+        {
+            "kind": _text(given, ("kind", "highway", "fclass"), "unclassified"),
+            "name": _text(given, ("name",), None),
+        },
+        geometry=shapely.force_2d(given.geometry.to_numpy()),
+        crs=INTERNAL_CRS,
+        index=given.index,
+    )
+    lines["walkable"] = ~lines["kind"].isin(list(not_walkable)).to_numpy()
+    if "walkable" in given:
+        said = given["walkable"].notna().to_numpy()
+        lines.loc[said, "walkable"] = given.loc[said, "walkable"].astype(bool)
+    return lines
 
 
 def osm_lines(
@@ -187,3 +233,24 @@ def _with_vertices(line: shapely.LineString, points: Floats) -> shapely.LineStri
     new = [i for i, p in enumerate(points.tolist()) if tuple(p) not in known]
     order = np.argsort(np.concatenate([along, where[new]]), kind="stable")
     return shapely.LineString(np.concatenate([coords, points[new]])[order])
+
+
+def is_internal(crs: CRS) -> bool:
+    """Tell whether coordinates are lon/lat EPSG:4490 already."""
+    return bool(crs.to_epsg() == _INTERNAL_EPSG)
+
+
+def _internal(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    if frame.crs is not None and is_internal(frame.crs):
+        return frame.set_geometry(quantise(frame.geometry))
+    return to_internal(frame)
+
+
+def _text(frame: gpd.GeoDataFrame, columns: tuple[str, ...], default: str | None) -> NDArray[np.object_]:
+    """Take the first of the columns that exists as text; missing or empty values become the default."""
+    for column in columns:
+        if column in frame:
+            values = frame[column]
+            given = values.notna() & (values.astype("object").astype(str).str.strip() != "")
+            return np.where(given, values.astype("object").astype(str), np.array(default, dtype=object))
+    return np.full(len(frame), default, dtype=object)
