@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DECIMALS = 6
 """A tenth of a metre: finer than any line on the page."""
 
-MAP_PIXELS = 1047
+MAP_PIXELS = 1046
 """Width of the map, which is that of an A4 page on its side between 10 mm margins, at 96 pixels per inch."""
 
 MAP_HEIGHT = 570
@@ -322,7 +322,7 @@ def _labels(data: BriefingData, shapes: np.ndarray, bounds: np.ndarray) -> foliu
         _collection(_feature(point, name=name) for name, point in _apart(placed, bounds)),
         name="名称",
         interactive=False,
-        marker=folium.Marker(icon=folium.DivIcon(class_name="label")),
+        marker=folium.Marker(icon=folium.DivIcon(class_name="label"), interactive=False, keyboard=False),
         style_function=lambda feature: {
             "html": f"<span>{feature['properties']['name']}</span>",
             "iconSize": [0, 0],

@@ -19,6 +19,8 @@ export class Actions {
     this.map = /** @type {any} */ (null);
     /** Grows with each version opened: answers for an older one are dropped. */
     this.round = 0;
+    /** What is shown for the sake of a fault only, and goes with it. @type {Set<string>} */
+    this.lent = new Set();
     /** @type {() => void} */
     this.again = () => {};
   }
@@ -143,6 +145,7 @@ export class Actions {
   /** @param {string} name a level, or one of the extras @param {boolean} on */
   show(name, on) {
     const shown = new Set(this.store.state.shown);
+    this.lent.delete(name);
     if (on) shown.add(name);
     else shown.delete(name);
     this.store.set({ shown });
@@ -155,8 +158,22 @@ export class Actions {
 
   /** @param {import("./state").Tab} tab */
   openTab(tab) {
+    if (tab === "faults") this.#lend(["faults"]);
+    else if (this.store.state.subject?.type !== "fault") this.#takeBack();
     this.store.set({ tab });
-    if (tab === "faults") this.show("faults", true);
+  }
+
+  /** Shows what is not shown yet, until it is taken back. @param {string[]} names */
+  #lend(names) {
+    const { shown } = this.store.state;
+    for (const name of names) if (!shown.has(name)) this.lent.add(name);
+    this.store.set({ shown: new Set([...shown, ...names]) });
+  }
+
+  #takeBack() {
+    const { shown, level } = this.store.state;
+    this.store.set({ shown: new Set([...shown].filter((name) => name === level || !this.lent.has(name))) });
+    this.lent.clear();
   }
 
   showAll() {
@@ -175,6 +192,7 @@ export class Actions {
   }
 
   #unmark() {
+    if (this.store.state.tab !== "faults") this.#takeBack();
     this.map.select(null);
     this.map.showCircles([], "");
     this.map.chooseFault(0);
@@ -230,9 +248,9 @@ export class Actions {
     const fault = this.store.state.faults?.find((one) => one.number === number);
     if (!fault) return;
     this.#unmark();
-    const { tab, shown } = this.store.state;
+    const { tab } = this.store.state;
     // The zones that the fault concerns are drawn with it.
-    this.store.set({ shown: new Set([...shown, "faults", fault.level]) });
+    this.#lend(["faults", fault.level]);
     this.store.set({ subject: { type: "fault", number }, tab: tab === "faults" ? tab : "details", problem: null });
     this.map.chooseFault(number);
     this.map.flyTo(fault.bbox, 18);

@@ -26,7 +26,7 @@ export function area(area_m2, unknown = "未知") {
 export function length(length_m, unknown = "未知") {
   if (length_m === null || length_m === undefined) return unknown;
   if (length_m >= 1e4) return `${decimals(length_m / 1e3, 1)} km`;
-  return `${decimals(length_m, length_m < 10 ? 2 : 0)} m`;
+  return `${decimals(length_m, length_m < 1 ? 2 : length_m < 10 ? 1 : 0)} m`;
 }
 
 /** A share of one as a percentage; 99.96% is not rounded up to 100%.

@@ -13,6 +13,8 @@ test("numbers have separators, units, and are never zero when unknown", () => {
   assert.equal(figures.area(2.5e6), "2.500 km²");
   assert.equal(figures.area(3.2), "3.20 m²");
   assert.equal(figures.length(12.4), "12 m");
+  assert.equal(figures.length(8), "8.0 m");
+  assert.equal(figures.length(0.42), "0.42 m");
   assert.equal(figures.length(12400), "12.4 km");
   assert.equal(figures.coordinates([121.40234567, 31.0712]), "121.40235, 31.07120");
 });

@@ -259,6 +259,21 @@ export class GridMap {
     return { centre: lonLat(view.getCenter() ?? [0, 0]), zoom: view.getZoom() ?? 0, moving: view.getAnimating() };
   }
 
+  /** Resolves when no flight is on and everything in view is drawn.
+   * @returns {Promise<void>}
+   */
+  settled() {
+    return new Promise((resolve) => {
+      const listen = () =>
+        this.map.once("rendercomplete", () => {
+          if (this.map.getView().getAnimating()) listen();
+          else resolve();
+        });
+      listen();
+      this.map.render();
+    });
+  }
+
   /** Where a point is on the screen, in CSS pixels of the page.
    * @param {LonLat} point
    */

@@ -213,18 +213,24 @@ function lookupCard(store, actions, { title, lookup }) {
   return [
     heading(title, [t("lookup"), lookup.version].join(" · "), actions, null),
     lookup.ambiguous && h("p", { class: "say warning" }, t("lookup.ambiguous")),
-    lookup.matches.map((match) => matchCard(store, actions, match)),
+    lookup.matches.map((match) => matchCard(store, actions, match, title)),
   ];
 }
 
-/** @param {Store} store @param {Actions} actions @param {import("../contract").Match} match */
-function matchCard(store, actions, match) {
+/**
+ * @param {Store} store
+ * @param {Actions} actions
+ * @param {import("../contract").Match} match
+ * @param {string} asked what was looked up: not said twice
+ */
+function matchCard(store, actions, match, asked) {
   const { point, station } = match;
   const { version } = store.state;
   return h(
     "section",
     { class: "match" },
     match.text &&
+      match.text !== asked &&
       h("h3", {}, match.text, match.confidence !== null && match.confidence < 1 && h("small", {}, t("lookup.confidence", figures.percent(match.confidence)))),
     h(
       "table",

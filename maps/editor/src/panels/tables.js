@@ -156,6 +156,7 @@ export function faultList(store, actions) {
         { class: "faults", id: "faults" },
         faults
           .filter((fault) => !kind || fault.kind === kind)
+          .sort((a, b) => Number(b.severity === "error") - Number(a.severity === "error") || a.number - b.number)
           .map((fault) => {
             const level = levelOf(version, fault.level);
             return h(
@@ -256,6 +257,17 @@ const item = (actions, code, kind, name, address) =>
 
 const REASONS = /** @type {const} */ (["outside", "gap", "no_location", "bad_location"]);
 
+const KINDS = ["household", "business", "institution", "building", "estate", "facility"];
+
+/** Partitions in their order, departments' own levels after them.
+ * @param {import("../contract").Level[]} levels
+ * @param {string} code
+ */
+function rank(levels, code) {
+  const at = levels.findIndex((level) => level.code === code);
+  return at < 0 ? 2 * levels.length : at + (levels[at].partition ? 0 : levels.length);
+}
+
 /** @param {Store} store */
 export function reconciliation(store) {
   const panel = h("div", { class: "list" });
@@ -263,7 +275,8 @@ export function reconciliation(store) {
     const { version } = store.state;
     if (!version) return fill(panel, h("p", { class: "busy" }, t("busy")));
     if (version.reconciliation.length === 0) return fill(panel, h("p", { class: "hint" }, t("reconciliation.none")));
-    const levels = [...new Set(version.reconciliation.map((row) => row.level))];
+    const known = version.layers.flatMap((layer) => layer.levels);
+    const levels = [...new Set(version.reconciliation.map((row) => row.level))].sort((a, b) => rank(known, a) - rank(known, b));
     fill(
       panel,
       h("p", { class: "hint lead" }, t("reconciliation.lead")),
@@ -282,6 +295,7 @@ export function reconciliation(store) {
               {},
               version.reconciliation
                 .filter((row) => row.level === code)
+                .sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind))
                 .map((row) => {
                   const missing = row.total - row.assigned;
                   const reasons = REASONS.filter((reason) => row[reason] > 0).map((reason) => `${t(`reason.${reason}`)} ${figures.whole(row[reason])}`);

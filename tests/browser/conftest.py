@@ -1,0 +1,270 @@
+"""The real service on a real PostGIS, and Chromium without WebGL in front of it.
+
+One database per session holds Monaco (real, from OpenStreetMap, published) and a chessboard town (synthetic, two
+versions, a department's layer with an overlap). Tests only read it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+from playwright.sync_api import sync_playwright
+from sqlalchemy.orm import Session
+
+from api.settings import BOUNDARIES
+from api.store import accounts, assignments, checks, circles, credentials, places, versions
+from api.store.engine import make_engine
+from geo import files
+from geo.records import LEVELS, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+PASSWORD = "Grids-of-a-town-7"  # noqa: S105  of an account that lives for one session of tests
+START_SECONDS = 90
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # The map has to work on office computers without a usable graphics card.
+    "--disable-gpu",
+    "--disable-webgl",
+    "--disable-3d-apis",
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service.
+
+    Parameters
+    ----------
+    url
+        Its address.
+    monaco, town
+        What is loaded.
+    link
+        Makes a one-time sign-in link.
+    onegrid
+        Runs the command line on the same database.
+    """
+
+    url: str
+    monaco: Place
+    town: Place
+    link: Callable[[], str]
+    onegrid: Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _with_department(place: Place) -> Place:
+    """Give a town a department's layer of two zones, one with a corner in the other."""
+    west, south, east, north = place.boundary.bounds
+    middle, step = (west + east) / 2, (east - west) / 20
+    party = gpd.GeoDataFrame(
+        {
+            "code": ["P1", "P2"], "name": ["党建一格", "党建二格"], "layer": "party", "level": "party",
+            "kind": "general", "parent": None, "staff": [[], []], "attributes": [{}, {}],
+        },
+        geometry=[
+            shapely.box(west, south, middle, north),
+            shapely.box(middle, south, east, north).union(shapely.box(middle - step, south, middle, south + step)),
+        ],
+        crs=place.zones.crs,
+    )  # fmt: skip
+    zones = gpd.GeoDataFrame(pd.concat([place.zones, party], ignore_index=True), crs=place.zones.crs)
+    return replace(place, levels=(*place.levels, LEVELS["party"]), zones=zones)
+
+
+def _load(session: Session, place: Place) -> str:
+    version = places.load_place(session, place).version
+    assignments.assign(session, version)
+    checks.check(session, version)
+    circles.compute_circles(session, version)
+    return version
+
+
+@pytest.fixture(scope="session")
+def service(
+    database_factory: Callable[[], AbstractContextManager[str]],
+    make_board: Callable[..., Place],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    """Return the service with its data loaded, stopped at the end of the session."""
+    monaco = files.read_osm(BOUNDARIES / "monaco.osm.pbf", code="monaco", name="摩纳哥", name_en="Monaco")
+    town = _with_department(make_board())
+    with database_factory() as database:
+        engine = make_engine(database)
+        with Session(engine) as session, session.begin():
+            versions.publish(session, _load(session, monaco), "示例")
+            first = versions.publish(session, _load(session, town), "首次发布")
+            versions.add_version(session, town.code, copy_of=first)
+            accounts.add_account(session, "planner", "张三", "planner")
+            credentials.set_password(session, "planner", PASSWORD)
+
+        def link() -> str:
+            with Session(engine) as opened, opened.begin():
+                return f"{url}/sign-in?token={credentials.make_link(opened, 'planner')}"
+
+        home = tmp_path_factory.mktemp("service")
+        environment = {**os.environ, "ONEGRID_HOME": str(home), "ONEGRID_DATABASE_URL": database}
+        environment["ONEGRID_SIGN_IN_PER_MINUTE"] = "1000"
+        command = [sys.executable, "-c", "from api.cli import app; app()"]
+
+        def onegrid(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [*command, *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=120,
+            )
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        log = home / "service.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [*command, "serve", "--port", str(port), "--no-link"],
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+            try:
+                _wait(process, f"{url}/healthz", log)
+                yield Service(url, monaco, town, link, onegrid)
+            finally:
+                process.terminate()
+                process.wait(30)
+                engine.dispose()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until the service answers; its own log says why when it does not."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own http address
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    pytest.fail(f"the service did not start:\n{log.read_text()[-4000:]}")
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path:
+            return path
+    pytest.fail("no Chromium: run make test, which installs it")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return Chromium without WebGL."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, service: Service) -> Any:
+    """Return the cookies of a browser that signed in by a one-time link."""
+    context = browser.new_context()
+    context.new_page().goto(service.link())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a page complained of."""
+
+    errors: list[str]
+    requests: list[str]
+
+
+def watch(page: Page) -> Watch:
+    """Collect a page's console errors, exceptions and requests from now on."""
+    seen = Watch([], [])
+
+    def heard(message: ConsoleMessage) -> None:
+        # Chromium logs every answer of 404, which is how a lookup says that an address is unknown.
+        expected = "/api/lookup" in message.location["url"] and "404" in message.text
+        if message.type == "error" and not expected:
+            seen.errors.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("request", lambda request: seen.requests.append(request.url))
+    return seen
+
+
+@pytest.fixture
+def context(browser: Browser, signed_in: Any) -> Iterator[BrowserContext]:
+    """Return a signed-in browser with an office's usual screen."""
+    opened = browser.new_context(
+        viewport={"width": 1366, "height": 768}, storage_state=signed_in, locale="zh-CN"
+    )
+    opened.set_default_timeout(30_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def watch_page() -> Callable[[Page], Watch]:
+    """Return the watcher of pages: ``watch_page(page).errors``."""
+    return watch
+
+
+@pytest.fixture
+def open_map(context: BrowserContext, service: Service) -> Iterator[Callable[..., Page]]:
+    """Return the opener of the map at a link: ``open_map("version=monaco-v1")``; any error it logs fails the test."""
+    seen: list[Watch] = []
+
+    def opener(link: str = "version=monaco-v1") -> Page:
+        page = context.new_page()
+        seen.append(watch(page))
+        page.goto(f"{service.url}/#{link}")
+        page.locator("#zones tbody tr[data-code]").first.wait_for(state="attached")
+        settle(page)
+        return page
+
+    yield opener
+    for one in seen:
+        assert one.errors == []
+        assert all(url.startswith((service.url, "data:", "blob:")) for url in one.requests)
+
+
+def settle(page: Page) -> None:
+    """Wait until the map stands still and is drawn."""
+    page.evaluate("onegrid.map.settled()")
