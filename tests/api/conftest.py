@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import secrets
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -162,7 +163,7 @@ def make_town() -> Place:
                 "geometry": box(121.404, 31.064, 121.406, 31.066),
                 "address": None,
             },
-        ]  # fmt: skip
+        ]
     )
     subjects["people"] = pd.array(subjects["people"], dtype="Int64")
     stations = _frame(
@@ -183,7 +184,7 @@ def make_town() -> Place:
                 "attributes": {},
                 "geometry": Point(EAST, NORTH - 0.001),
             },
-        ]  # fmt: skip
+        ]
     )
     known = [
         ("颛兴东路1234弄15号602室", "H1", 121.405, 31.065),
@@ -261,7 +262,7 @@ class Web:
         """Return a program with a key of an account."""
         client = self.visitor()
         with transaction(self.engine) as session:
-            secret = credentials.add_key(session, name, f"key {id(client)}")
+            secret = credentials.add_key(session, name, secrets.token_hex(8))
         client.headers["Authorization"] = f"Bearer {secret}"
         return client
 
