@@ -417,6 +417,145 @@ class GapException(Base):
     __table_args__ = (_valid("geom"), Index("ix_gap_exception_geom", "geom", postgresql_using="gist"))
 
 
+class RepairRun(Base):
+    """What a repair of a version would do: its proposals, and of which zones they speak."""
+
+    __tablename__ = "repair_run"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), unique=True)
+    options: Mapped[dict[str, Any]] = mapped_column(comment="levels, strategies, decisions, priority, guards")
+    digest: Mapped[str] = mapped_column(comment="SHA-256 of the zones, exceptions and boundary it looked at")
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = _now()
+
+
+class RepairProposal(Base):
+    """One fault: what a repair would do about it, or why it leaves it."""
+
+    __tablename__ = "repair_proposal"
+    id: Mapped[int] = _id()
+    run_id: Mapped[int] = mapped_column(ForeignKey("repair_run.id", ondelete="CASCADE"))
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    number: Mapped[int] = mapped_column(comment="number of the fault on the map")
+    status: Mapped[str]
+    kind: Mapped[str]
+    strategy: Mapped[str | None]
+    codes: Mapped[list[str]]
+    recipient: Mapped[str | None]
+    area_m2: Mapped[float]
+    changes: Mapped[dict[str, Any]] = mapped_column(comment="zone code: square metres before and after")
+    households: Mapped[int | None]
+    people: Mapped[int | None]
+    message: Mapped[str] = mapped_column(comment="what it does, or why not")
+    message_en: Mapped[str]
+    geom: Mapped[WKBElement] = _geometry("GEOMETRY")
+    __table_args__ = (UniqueConstraint("run_id", "number"), _one_of("status", "proposed", "refused"))
+
+
+class RepairAcceptance(Base):
+    """Accepted proposals as they were applied to a new draft, and the way back."""
+
+    __tablename__ = "repair_acceptance"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("version.id", ondelete="CASCADE"), unique=True, comment="the draft"
+    )
+    base_version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), index=True)
+    numbers: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    inverse: Mapped[dict[str, Any]] = mapped_column(comment="geometries before, exceptions registered")
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = _now()
+    undone_at: Mapped[datetime | None]
+
+
+class Fusion(Base):
+    """多格合一: several departments' layers of a version reconciled into one proposal."""
+
+    __tablename__ = "fusion"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), unique=True)
+    layers: Mapped[list[str]]
+    leading: Mapped[str]
+    options: Mapped[dict[str, Any]] = mapped_column(comment="leading layer as asked, pins, profile, within")
+    agreed_kept: Mapped[float]
+    crosswalk: Mapped[list[dict[str, Any]]] = mapped_column(comment="old grid, new grid, cells, shares")
+    unassigned: Mapped[list[dict[str, Any]]]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = _now()
+
+
+class FusionConflict(Base):
+    """A place where departments' borders disagree."""
+
+    __tablename__ = "fusion_conflict"
+    id: Mapped[int] = _id()
+    fusion_id: Mapped[int] = mapped_column(ForeignKey("fusion.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    kind: Mapped[str]
+    departments: Mapped[list[str]]
+    codes: Mapped[dict[str, Any]] = mapped_column(comment="layer: its zones there")
+    length_m: Mapped[float]
+    area_m2: Mapped[float]
+    width_m: Mapped[float | None]
+    household: Mapped[int]
+    business: Mapped[int]
+    institution: Mapped[int]
+    people: Mapped[int]
+    message: Mapped[str]
+    message_en: Mapped[str]
+    geom: Mapped[WKBElement] = _geometry("GEOMETRY")
+    __table_args__ = (
+        UniqueConstraint("fusion_id", "number"),
+        Index("ix_fusion_conflict_geom", "geom", postgresql_using="gist"),
+    )
+
+
+class FusionGrid(Base):
+    """A grid of the proposal."""
+
+    __tablename__ = "fusion_grid"
+    id: Mapped[int] = _id()
+    fusion_id: Mapped[int] = mapped_column(ForeignKey("fusion.id", ondelete="CASCADE"))
+    code: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[str]
+    leading: Mapped[list[str]]
+    sources: Mapped[dict[str, Any]] = mapped_column(comment="layer: old grids that it has ground of")
+    cells: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    area_m2: Mapped[float]
+    household: Mapped[int]
+    business: Mapped[int]
+    institution: Mapped[int]
+    people: Mapped[int]
+    rule: Mapped[str] = mapped_column(comment="how it breaks the rules of size; empty: it does not")
+    explanation: Mapped[str]
+    geom: Mapped[WKBElement] = _geometry("GEOMETRY")
+    __table_args__ = (
+        UniqueConstraint("fusion_id", "code"),
+        Index("ix_fusion_grid_geom", "geom", postgresql_using="gist"),
+    )
+
+
+class FusionCell(Base):
+    """An atomic piece of ground: in one zone of each layer, or in none."""
+
+    __tablename__ = "fusion_cell"
+    fusion_id: Mapped[int] = mapped_column(ForeignKey("fusion.id", ondelete="CASCADE"), primary_key=True)
+    cell: Mapped[int] = mapped_column(primary_key=True)
+    codes: Mapped[dict[str, Any]] = mapped_column(comment="layer: code of the zone there, or null")
+    grid: Mapped[str | None] = mapped_column(comment="code in the proposal; NULL: outside the territory")
+    reason: Mapped[str | None]
+    estate: Mapped[bool]
+    inside: Mapped[bool]
+    area_m2: Mapped[float]
+    household: Mapped[int]
+    business: Mapped[int]
+    institution: Mapped[int]
+    people: Mapped[int]
+    geom: Mapped[WKBElement] = _geometry("GEOMETRY")
+    __table_args__ = (Index("ix_fusion_cell_geom", "geom", postgresql_using="gist"),)
+
+
 class Circle(Base):
     """十五分钟服务圈: what is within so many minutes' walk of a station (or of any: ``station_id`` NULL)."""
 
