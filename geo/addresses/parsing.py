@@ -164,6 +164,13 @@ class ParsedAddress:
         )
 
     @cached_property
+    def search_keys(self) -> tuple[str, ...]:
+        """Keys under which the address, or a place that contains it, may be known: in all readings, best first."""
+        own = [view.key for view in self.views]
+        wider = [prefix for view in self.views for prefix in view.prefixes]
+        return tuple(key for key in dict.fromkeys([*own, *wider]) if key)
+
+    @cached_property
     def locality(self) -> dict[str, str]:
         """The parts of the locality that are given, by name of the part."""
         return {part: getattr(self, part) for part in LOCALITY if getattr(self, part)}

@@ -299,6 +299,18 @@ def test_an_estate_is_found_by_its_name_and_by_its_street() -> None:
         assert [(m.row, m.confidence) for m in known.match(text)] == [(1, 1.0)], text
 
 
+def test_search_keys_name_every_place_that_may_be_listed() -> None:
+    assert parse("建设路12号幸福家园3号楼101室").search_keys == (
+        "建设路12号3幢101室",
+        "幸福家园3幢101室",
+        "建设路12号3幢",
+        "建设路12号",
+        "幸福家园3幢",
+        "幸福家园",
+    )
+    assert parse("").search_keys == ()
+
+
 def test_a_vague_address_stands_for_a_building_or_names_several() -> None:
     flats = [f"颛兴东路1234弄{door}号{room}室" for door in (15, 16) for room in (101, 102, 103)]
     one = book(*flats).match("颛兴东路1234弄15号")
