@@ -35,6 +35,20 @@ def components(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(connected_components(graph.tocsr(), directed=False)[1], dtype=np.int64)
 
 
+def runs(labels: NDArray[Any]) -> list[slice]:
+    """Return the runs of equal values of a sorted array.
+
+    Examples
+    --------
+    >>> runs(np.array([4, 4, 7]))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    if len(labels) == 0:
+        return []
+    starts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]])).tolist()
+    return [slice(begin, stop) for begin, stop in zip(starts, [*starts[1:], len(labels)], strict=True)]
+
+
 def contiguous_parts(
     weights: NDArray[Any],
     pairs: NDArray[np.int64],
@@ -108,7 +122,8 @@ def _divide(
     count = len(weights)
     if wanted == 1 or count <= 1:
         return np.zeros(count, dtype=np.int64)
-    wanted = min(wanted, count)
+    # METIS wants more cells than parts; what stays too heavy is balanced below
+    wanted = min(wanted, max(2, count // 2))
     edges = np.vstack([pairs, pairs[:, ::-1]])
     both = np.concatenate([strength, strength])
     order = np.lexsort((edges[:, 1], edges[:, 0]))

@@ -17,10 +17,11 @@ import shapely
 
 from geo.crs import INTERNAL_CRS
 from geo.errors import ZonesError
-from geo.fusion.cells import COUNTS, Cells, count_subjects, cut, read_layers
+from geo.fusion.cells import COUNTS, Cells, Layer, count_subjects, cut, read_layers, united
 from geo.fusion.conflicts import KINDS, find_conflicts, survey
 from geo.fusion.profile import DEFAULT_PROFILE, FusionProfile
 from geo.fusion.proposal import NAMES, REASONS, Draft, explain, kept_share, lead, propose
+from geo.partition import runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ class Fusion:
     agreed_kept: float = 1.0
 
 
-def fuse(
+def fuse(  # noqa: PLR0913  everything after the layers is optional and by keyword
     layers: Mapping[str, gpd.GeoDataFrame],
     *,
     boundary: Polygon | MultiPolygon | None = None,
@@ -163,7 +164,9 @@ def fuse(
     )
 
 
-def _check_choices(read: Any, names: list[str], leading: str | None, pins: Mapping[int, str]) -> None:  # noqa: ANN401
+def _check_choices(
+    read: tuple[Layer, ...], names: list[str], leading: str | None, pins: Mapping[int, str]
+) -> None:
     if leading is not None and leading not in names:
         raise ZonesError(
             f"主导图层“{leading}”不在参与融合的图层中。",
@@ -203,21 +206,11 @@ def _proposal(
     """Return the new grids, and the code of the grid of each cell (None outside)."""
     order = np.argsort(number, kind="stable")
     order = order[number[order] >= 0]
-    starts = (
-        np.flatnonzero(np.concatenate([[True], number[order][1:] != number[order][:-1]]))
-        if len(order)
-        else []
-    )
     counts = cells.counts.to_numpy()
     why = draft.why
     rows: list[dict[str, Any]] = []
-    for begin, stop in zip(starts, [*starts[1:], len(order)], strict=True):
-        members = order[begin:stop]
-        shape = (
-            shapely.coverage_union_all(cells.shapes[members])
-            if len(members) > 1
-            else cells.shapes[members[0]]
-        )
+    for run in runs(number[order]):
+        members = order[run]
         base = draft.base[int(number[members[0]])]
         layer = cells.layers[leading]
         dedicated = base >= 0 and bool(layer.dedicated[base])
@@ -228,14 +221,14 @@ def _proposal(
             "cells": members.tolist(),
             "area_m2": float(cells.area_m2[members].sum()),
             **dict(zip(COUNTS, counts[members].sum(axis=0).tolist(), strict=True)),
-            "geometry": _one(shape),
+            "geometry": united(cells, members),
         }
         row["rule"] = _rule(row, profile)
         areas = np.bincount(why[members], weights=cells.area_m2[members], minlength=len(NAMES))
         row["explanation"] = explain(cells, leading, row, dict(zip(NAMES, areas.tolist(), strict=True)))
         rows.append(row)
-    corners = shapely.bounds(np.array([row["geometry"] for row in rows], dtype=object))
-    rank = np.lexsort((-corners[:, 3], corners[:, 0])) if rows else []
+    corners = shapely.bounds(np.array([row["geometry"] for row in rows], dtype=object)).reshape(-1, 4)
+    rank = np.lexsort((-corners[:, 3], corners[:, 0])).tolist()
     codes = np.full(len(cells.shapes), None, dtype=object)
     sorted_rows = []
     for serial, place in enumerate(rank, start=1):
@@ -258,11 +251,6 @@ def _proposal(
     ]
     frame = pd.DataFrame(sorted_rows, columns=columns)
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS), codes
-
-
-def _one(shape: Any) -> Any:  # noqa: ANN401  shapely's own
-    parts = shapely.get_parts([shape])
-    return parts[0] if len(parts) == 1 else shape
 
 
 def _sources(cells: Cells, members: NDArray[np.int64]) -> dict[str, list[str]]:
@@ -297,7 +285,7 @@ def _cells(cells: Cells, draft: Draft, codes: NDArray[Any]) -> gpd.GeoDataFrame:
     reason[codes == None] = None  # noqa: E711  an array of objects
     frame = pd.DataFrame({"cell": np.arange(len(cells.shapes))})
     for number, layer in enumerate(cells.layers):
-        known = np.append(layer.codes, None)
+        known = _or_none(layer.codes)
         frame[layer.code] = known[cells.zone[:, number]]
     frame["estate"] = cells.estate >= 0
     frame["inside"] = cells.inside
@@ -307,6 +295,11 @@ def _cells(cells: Cells, draft: Draft, codes: NDArray[Any]) -> gpd.GeoDataFrame:
     frame["area_m2"] = cells.area_m2
     frame = pd.concat([frame, cells.counts], axis=1)
     return gpd.GeoDataFrame(frame, geometry=cells.shapes, crs=INTERNAL_CRS)
+
+
+def _or_none(codes: NDArray[Any]) -> NDArray[Any]:
+    """Return codes with None at the end, where -1 looks."""
+    return np.array([*codes.tolist(), None], dtype=object)
 
 
 def _crosswalk(cells: Cells, codes: NDArray[Any]) -> pd.DataFrame:
@@ -325,8 +318,8 @@ def _crosswalk(cells: Cells, codes: NDArray[Any]) -> pd.DataFrame:
         table = pd.DataFrame(
             {
                 "layer": layer.code,
-                "code": np.append(layer.codes, None)[old],
-                "new": np.append(new, None)[np.where(new[keys % base] == "", len(new), keys % base)],
+                "code": _or_none(layer.codes)[old],
+                "new": _or_none(new)[np.where(new[keys % base] == "", len(new), keys % base)],
                 "cells": [part.tolist() for part in np.split(order, cuts)],
                 "area_m2": np.bincount(inverse, weights=cells.area_m2, minlength=len(keys)),
             }

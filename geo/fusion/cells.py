@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import geopandas as gpd
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from shapely import MultiPolygon, Polygon
+    from shapely.geometry.base import BaseGeometry
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -138,21 +139,19 @@ def read_layers(layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[Layer, ...]:
 
 
 def _problem(frame: gpd.GeoDataFrame) -> str:
+    """Return what is wrong with a layer's frame, the first thing found; empty when nothing is."""
     if len(frame) == 0:
         return "没有网格"
     if "code" not in frame:
         return "缺少编码列 code"
-    codes = frame["code"]
-    if codes.isna().any():
-        return f"{int(codes.isna().sum())} 个网格没有编码"
-    if not codes.is_unique:
-        return f"编码重复 {'、'.join(codes[codes.duplicated()].astype(str).unique()[:5])}"
-    kinds = frame.geometry.geom_type
-    if not kinds.isin(["Polygon", "MultiPolygon"]).all():
-        return "有不是面的图形"
-    if (shapely.area(frame.geometry.to_numpy()) == 0.0).any():
-        return "有没有面积的网格"
-    return ""
+    shapes = frame.geometry.to_numpy()
+    checks = (
+        (frame["code"].isna(), "{} 个网格没有编码"),
+        (frame["code"].duplicated(), "{} 个网格的编码与前面重复"),
+        (~np.isin(shapely.get_type_id(shapes), (3, 6)), "{} 个图形不是面"),
+        (shapely.area(shapes) == 0.0, "{} 个网格没有面积"),
+    )
+    return next((text.format(int(np.sum(bad))) for bad, text in checks if np.any(bad)), "")
 
 
 def cut(
@@ -220,6 +219,14 @@ def cut(
         pair_length_m=pair_length,
         pair_street_m=pair_street,
     )
+
+
+def united(cells: Cells, members: Ints) -> BaseGeometry:
+    """Return the union of some cells: a polygon where it is one piece."""
+    if len(members) == 1:
+        return cast("BaseGeometry", cells.shapes[members[0]])
+    parts = shapely.get_parts([shapely.coverage_union_all(cells.shapes[members])])
+    return cast("BaseGeometry", parts[0]) if len(parts) == 1 else shapely.MultiPolygon(list(parts))
 
 
 def _cut_footprints(
@@ -296,7 +303,7 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
     wanted = wanted if wanted.crs == INTERNAL_CRS else to_internal(wanted)
     shapes = wanted.geometry.to_numpy()
     located = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    points = np.where(located, shapes, None)
+    points = np.array(np.where(located, shapes, None), dtype=object)
     flat = shapely.get_type_id(points) > 0
     points[flat] = shapely.point_on_surface(points[flat])
     lon, lat = shapely.get_x(points), shapely.get_y(points)

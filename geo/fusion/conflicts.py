@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from geo.crs import INTERNAL_CRS
-from geo.partition import components
+from geo.fusion.cells import united
+from geo.partition import components, runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -194,7 +194,6 @@ def _mark(
 def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[str, Any]]:
     """Gather marked cells into places."""
     count = len(cells.shapes)
-    pairs_of_layers = list(combinations(range(len(cells.layers)), 2))
     kind = np.full(count, len(_SERIOUS), dtype=np.int64)
     for rank in range(len(_SERIOUS) - 1, -1, -1):
         kind[marks[_SERIOUS[rank]] > 0] = rank
@@ -203,8 +202,11 @@ def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[st
         mask[kind == rank] = marks[name][kind == rank]
     asked = kind < len(_SERIOUS)
     a, b = cells.pairs.T
-    joined = asked[a] & asked[b] & (kind[a] == kind[b]) & (mask[a] == mask[b])
-    links = np.vstack([cells.pairs[joined], _splinters(cells, kind, mask)])
+    # one place lies in one zone of each department concerned, or it would spread over the whole city
+    concerned = _concerned(cells, kind, mask)
+    alike = (~concerned[a] | (cells.zone[a] == cells.zone[b])).all(axis=1)
+    joined = asked[a] & asked[b] & (kind[a] == kind[b]) & (mask[a] == mask[b]) & alike
+    links = np.vstack([cells.pairs[joined], _splinters(cells, kind, concerned)])
     place = components(count, links)
     # drafting noise comes in splinters: gather those along the border between the same two grids
     noise = kind == _SERIOUS.index("noise")
@@ -214,9 +216,6 @@ def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[st
         place[noise] = place.max() + 1 + np.unique(ends, axis=0, return_inverse=True)[1].reshape(-1)
     member = np.flatnonzero(asked)
     order = member[np.lexsort((member, place[member], kind[member]))]
-    starts = (
-        np.flatnonzero(np.concatenate([[True], place[order][1:] != place[order][:-1]])) if len(order) else []
-    )
     # borders inside or round a place that some departments draw and others do not
     drawn = cells.zone[a] != cells.zone[b]
     disputed = drawn.any(axis=1) & ~drawn.all(axis=1)
@@ -226,21 +225,29 @@ def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[st
         share = np.where(place[side] == place[other], 0.5, 1.0)
         length += np.bincount(side[mine], weights=(cells.pair_length_m * share)[mine], minlength=count)
     rows = []
-    for begin, stop in zip(starts, [*starts[1:], len(order)], strict=True):
-        members = order[begin:stop]
+    for run in runs(place[order]):
+        members = order[run]
         name = _SERIOUS[kind[members[0]]]
-        bits = int(np.bitwise_or.reduce(mask[members]))
-        if name == "overlap":
-            involved = [layer for layer in range(len(cells.layers)) if bits >> layer & 1]
-        else:
-            involved = sorted(
-                {layer for n, pair in enumerate(pairs_of_layers) if bits >> n & 1 for layer in pair}
-            )
+        involved = np.flatnonzero(concerned[members].any(axis=0)).tolist()
         rows.append(_row(cells, name, involved, members, float(length[members].sum())))
     return rows
 
 
-def _splinters(cells: Cells, kind: Ints, mask: Ints) -> Ints:
+def _concerned(cells: Cells, kind: Ints, mask: Ints) -> NDArray[np.bool_]:
+    """Return which layers disagree on each cell, (n, layers)."""
+    layers = len(cells.layers)
+    out = np.zeros((len(kind), layers), dtype=bool)
+    overlap = kind == 0
+    for layer in range(layers):
+        out[:, layer] = overlap & ((mask >> layer & 1) > 0)
+    for number, pair in enumerate(combinations(range(layers), 2)):
+        said = ~overlap & ((mask >> number & 1) > 0)
+        out[said, pair[0]] = True
+        out[said, pair[1]] = True
+    return out
+
+
+def _splinters(cells: Cells, kind: Ints, concerned: NDArray[np.bool_]) -> Ints:
     """Return links from each splinter of a conflict to the place that it was cut off from.
 
     Drafting noise of a third layer cuts thin pieces off a place where two others disagree: they are no places
@@ -249,7 +256,9 @@ def _splinters(cells: Cells, kind: Ints, mask: Ints) -> Ints:
     a, b = cells.pairs.T
     thin = 2.0 * cells.area_m2 / np.maximum(cells.perimeter_m, 1e-9) < _SPLINTER_M
     serious = kind < _SERIOUS.index("noise")
-    together = (kind[a] == kind[b]) & serious[a] & ((mask[a] & mask[b]) != 0)
+    both = concerned[a] & concerned[b]
+    alike = (~both | (cells.zone[a] == cells.zone[b])).all(axis=1) & both.any(axis=1)
+    together = (kind[a] == kind[b]) & serious[a] & alike
     found = [np.zeros((0, 2), dtype=np.int64)]
     for side, other in ((a, b), (b, a)):
         rows = np.flatnonzero(together & thin[side])
@@ -285,7 +294,7 @@ def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]
         of_cell = cells.zone[:, outer]
         for zone in np.flatnonzero(kids).tolist():
             inner_zones = held[order[starts[zone] : starts[zone + 1]]]
-            grain = len(inner_zones) > 1 and filled[zone] >= 0.8 * whole[zone]  # noqa: PLR2004
+            grain = len(inner_zones) > 1 and filled[zone] >= 0.8 * whole[zone]
             rows.append(
                 {
                     "kind": "grain" if grain else "containment",
@@ -327,9 +336,6 @@ def _row(cells: Cells, kind: str, involved: list[int], members: Ints, length_m: 
         codes[cells.layers[layer].code] = cells.layers[layer].codes[zones[zones >= 0]].tolist()
     area = float(cells.area_m2[members].sum())
     rim = float(cells.perimeter_m[members].sum())
-    shape = (
-        shapely.coverage_union_all(cells.shapes[members]) if len(members) > 1 else cells.shapes[members[0]]
-    )
     row: dict[str, Any] = {
         "kind": kind,
         "departments": [cells.layers[layer].code for layer in involved],
@@ -337,7 +343,7 @@ def _row(cells: Cells, kind: str, involved: list[int], members: Ints, length_m: 
         "length_m": length_m,
         "area_m2": area,
         "width_m": 2.0 * area / max(rim, 1e-9),
-        "geometry": shape,
+        "geometry": united(cells, members),
     }
     for name in ("household", "business", "institution", "people"):
         row[name] = int(cells.counts[name].to_numpy()[members].sum())

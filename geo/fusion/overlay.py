@@ -110,7 +110,7 @@ def _segments(shapes: NDArray[Any]) -> Ints:
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     whole = np.round(xy * _SCALE).astype(np.int64)
     inside = ring[1:] == ring[:-1]
-    return np.column_stack([whole[:-1], whole[1:]])[inside]
+    return np.asarray(np.column_stack([whole[:-1], whole[1:]])[inside])
 
 
 def _canonical(segments: Ints) -> Ints:
@@ -124,7 +124,7 @@ def _canonical(segments: Ints) -> Ints:
     segments = segments[order]
     first = np.ones(len(segments), dtype=bool)
     first[1:] = (segments[1:] != segments[:-1]).any(axis=1)
-    return segments[first]
+    return np.asarray(segments[first])
 
 
 def _orient(a: Ints, b: Ints, c: Ints) -> Ints:
@@ -164,7 +164,7 @@ def _merged(old: Ints, pieces: Ints) -> tuple[Ints, NDArray[np.bool_]]:
 
 def _crossings(segments: Ints, fresh: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Return segments to cut and the points to cut them at; only pairs with a fresh segment are looked at."""
-    lines = shapely.linestrings(segments.reshape(-1, 2, 2).astype(np.float64))
+    lines = np.asarray(shapely.linestrings(segments.reshape(-1, 2, 2).astype(np.float64)))
     tree = shapely.STRtree(lines)
     asked = np.flatnonzero(fresh)
     found_cut, found_point = [np.zeros(0, dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
@@ -187,9 +187,9 @@ def _crossings(segments: Ints, fresh: NDArray[np.bool_]) -> tuple[Ints, Ints]:
             closer = away < gap
             wanted[closer], gap[closer] = ends[closer], away[closer]
         point = wanted
-        for row, ends in ((i[proper], (a[proper], b[proper])), (j[proper], (c[proper], d[proper]))):
+        for row, both in ((i[proper], (a[proper], b[proper])), (j[proper], (c[proper], d[proper]))):
             # a crossing that rounds to an end of a segment cuts the other one only
-            real = (point != ends[0]).any(axis=1) & (point != ends[1]).any(axis=1)
+            real = (point != both[0]).any(axis=1) & (point != both[1]).any(axis=1)
             found_cut.append(row[real])
             found_point.append(point[real])
         for row, p, q, tip, turn in (
@@ -225,7 +225,7 @@ def _split(segments: Ints, touched: NDArray[np.bool_], cut: Ints, point: Ints) -
     order = np.lexsort((along, row))
     row, xy = row[order], xy[order]
     inside = row[1:] == row[:-1]
-    return np.column_stack([xy[:-1], xy[1:]])[inside]
+    return np.asarray(np.column_stack([xy[:-1], xy[1:]])[inside])
 
 
 @dataclass(frozen=True)
@@ -274,11 +274,11 @@ def _faces(segments: Ints) -> _Walked:
     face[outward] = np.arange(len(outward))
     holes: dict[int, list[Any]] = {}
     if len(inward) > 1:
-        islands, shells = shapely.polygons(lines[inward]), shapely.polygons(lines[outward])
+        islands, shells = (np.asarray(shapely.polygons(lines[rows])) for rows in (inward, outward))
         island, shell = shapely.STRtree(shells).query(islands, predicate="covered_by")
         # an island lies in the smallest face round it; the faces that make it up are no larger than itself
-        size = shapely.area(shells)[shell]
-        larger = size > shapely.area(islands)[island] * (1.0 + 1e-12)
+        size = np.asarray(shapely.area(shells))[shell]
+        larger = size > np.asarray(shapely.area(islands))[island] * (1.0 + 1e-12)
         island, shell, size = island[larger], shell[larger], size[larger]
         rank = np.lexsort((size, island))
         _, nearest = np.unique(island[rank], return_index=True)

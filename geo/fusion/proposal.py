@@ -52,6 +52,9 @@ REASONS: dict[str, str] = {
     "merge": "原网格低于户数下限，与边界有分歧的相邻网格合并",
 }
 NAMES = tuple(REASONS)
+_SAME_LENGTH_M = 1.0
+"""Shorter lengths of border are rounding."""
+
 LARGE_PIECE_SHARE = 0.4
 """A detached piece with at least this part of its grid's ground stays a grid by itself."""
 
@@ -365,7 +368,7 @@ def _pin(
 
 
 def _number(draft: Draft, units: Units) -> None:
-    """Number grids from 0, one for each leading zone and parent, in place."""
+    """Give grids numbers from 0, one for each leading zone and parent, in place."""
     known = draft.group >= 0
     base = np.int64(units.parent.max(initial=0) + 2)
     keys, inverse = np.unique(draft.group[known] * base + units.parent[known] + 1, return_inverse=True)
@@ -515,49 +518,70 @@ def _merge(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[
     low, high = limits
     good = draft.group >= 0
     total = dict(enumerate(np.bincount(draft.group[good], weights=units.households[good]).tolist()))
-    border: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0, 0.0]))
-    a, b = draft.group[units.pairs[:, 0]], draft.group[units.pairs[:, 1]]
-    apart = np.flatnonzero((a != b) & (a >= 0) & (b >= 0))
-    for row in apart.tolist():
-        for here, there in ((int(a[row]), int(b[row])), (int(b[row]), int(a[row]))):
-            sums = border[here][there]
-            sums[0] += float(units.length[row])
-            sums[1] += float(units.agreed[row])
-            sums[2] += float(units.length[row] * units.drawn[row])
+    border = _borders(draft, units)
     home = {number: number for number in total}
     queue = [(load, number) for number, load in total.items() if load < low and number not in exempt]
     heapq.heapify(queue)
     while queue:
         load, number = heapq.heappop(queue)
-        if home[number] != number or total[number] != load or load >= low:
+        if home[number] != number or total[number] != load:
             continue
         fitting = [
             other
-            for other, (length, agreed, _) in border[number].items()
-            if other not in exempt and total[other] + load <= high and agreed <= 0.02 * length
+            for other, (_, agreed, _) in border[number].items()
+            if other not in exempt and total[other] + load <= high and agreed <= _SAME_LENGTH_M
         ]
         if not fitting:
             continue
-        # the longest border, and of equal ones the one that the fewest layers draw
-        into = max(sorted(fitting), key=lambda other: border[number][other][0] / (1.0 + border[number][other][2]
-                   / max(border[number][other][0], 1e-9)))  # fmt: skip
+        beside = border[number]
+        into = max(sorted(fitting), key=lambda other, beside=beside: _worth(*beside[other]))  # type: ignore[misc]
         home[number] = into
         total[into] += load
-        for other, sums in border.pop(number).items():
-            border[other].pop(number, None)
-            if other != into:
-                for one, two in ((into, other), (other, into)):
-                    border[one][two] = [x + y for x, y in zip(border[one][two], sums, strict=True)]
+        _join(border, number, into)
         if total[into] < low:
             heapq.heappush(queue, (total[into], into))
-    for number in home:
-        final = number
-        while home[final] != final:
-            final = home[final]
-        if final != number:
+    final = {number: _final(home, number) for number in home}
+    for number in sorted(final):
+        if final[number] != number:
             members = draft.group == number
-            draft.group[members] = final
+            draft.group[members] = final[number]
             draft.reason[members] = NAMES.index("merge")
+
+
+def _final(home: dict[int, int], number: int) -> int:
+    """Return where a grid ended up."""
+    while home[number] != number:
+        number = home[number]
+    return number
+
+
+def _worth(length_m: float, agreed_m: float, drawn_m: float) -> float:
+    """Return how little a border is missed: long ones that few layers draw go first."""
+    return (length_m - agreed_m) / (1.0 + drawn_m / max(length_m, 1e-9))
+
+
+def _borders(draft: Draft, units: Units) -> dict[int, dict[int, list[float]]]:
+    """Return the border between grids: length, agreed length, and length times the number of layers that draw it."""
+    border: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0, 0.0]))
+    a, b = draft.group[units.pairs[:, 0]], draft.group[units.pairs[:, 1]]
+    for row in np.flatnonzero((a != b) & (a >= 0) & (b >= 0)).tolist():
+        more = (
+            float(units.length[row]),
+            float(units.agreed[row]),
+            float(units.length[row] * units.drawn[row]),
+        )
+        for here, there in ((int(a[row]), int(b[row])), (int(b[row]), int(a[row]))):
+            border[here][there] = [x + y for x, y in zip(border[here][there], more, strict=True)]
+    return border
+
+
+def _join(border: dict[int, dict[int, list[float]]], number: int, into: int) -> None:
+    """Hand the borders of one grid to another, in place."""
+    for other, sums in border.pop(number).items():
+        border[other].pop(number, None)
+        if other != into:
+            for one, two in ((into, other), (other, into)):
+                border[one][two] = [x + y for x, y in zip(border[one][two], sums, strict=True)]
 
 
 def kept_share(draft: Draft) -> float:

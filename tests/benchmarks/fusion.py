@@ -1,4 +1,9 @@
-"""Fusion at Datong's size: four layers of some 2,285 grids, 600,000 households. Run: python tests/benchmarks/fusion.py."""
+"""Fusion at Datong's size: four layers of some 2,285 grids, 600,000 households.
+
+Run from the project: ``PYTHONPATH=. python tests/benchmarks/fusion.py``.
+"""
+
+# ruff: noqa: T201  a benchmark prints
 
 from __future__ import annotations
 
@@ -11,10 +16,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geo.fusion import fuse
+from geo.fusion import FusionProfile, fuse
 from geo.fusion.overlay import overlay
 from geo.partition import contiguous_parts
-from geo.samples import random_points, random_zones
+from geo.samples import random_zones
 from geo.samples.departments import dissolve, shifted, sketchy
 
 GRIDS = 2285
@@ -33,7 +38,8 @@ def city(grids: int, households: int, seed: int = 1) -> tuple[dict[str, gpd.GeoD
     blocks, both = laid.cells, (laid.left >= 0) & (laid.right >= 0)
     sides = np.sort(np.column_stack([laid.left, laid.right])[both], axis=1)
     pairs, length = np.unique(sides, axis=0, return_counts=True)
-    lon, lat = random_points(tuple(shapely.total_bounds(blocks)), households, seed=seed)
+    home = laid.inner[rng.integers(0, len(blocks), households)]
+    lon, lat = (home + rng.normal(0.0, 2e-4, home.shape)).T
     weight = np.full(len(blocks), households / len(blocks))
     wanted = households / grids
 
@@ -72,9 +78,11 @@ def main() -> None:
     options.add_argument("--households", type=int, default=HOUSEHOLDS)
     chosen = options.parse_args()
     layers, subjects = city(chosen.grids, chosen.households)
+    wanted = chosen.households / chosen.grids
+    profile = FusionProfile(households=(0.75 * wanted, 1.25 * wanted))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.perf_counter()
-    fused = fuse(layers, subjects=subjects)
+    fused = fuse(layers, subjects=subjects, profile=profile)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
@@ -86,7 +94,8 @@ def main() -> None:
     print(f"agreed borders kept: {fused.agreed_kept:.4%}")
     counted = fused.cells["household"].sum() + fused.unassigned["count"].sum()
     print(f"households in cells and unassigned: {counted:,} of {len(subjects):,}")
-    print(f"within 300-500: {fused.proposal['household'].between(300, 500).mean():.1%}")
+    sized = fused.proposal["household"].between(0.75 * wanted, 1.25 * wanted).mean()
+    print(f"grids with {0.75 * wanted:.0f} to {1.25 * wanted:.0f} households: {sized:.1%}")
 
 
 if __name__ == "__main__":
