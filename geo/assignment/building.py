@@ -8,7 +8,7 @@ leaf lies between its last point and that margin.
 """
 
 # numba infers the types of compiled functions, and a call costs more than a long body.
-# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714, PLR2004
+# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0915, PLR0917
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 

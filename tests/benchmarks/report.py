@@ -1,0 +1,90 @@
+"""What a benchmark writes to: the terminal as it runs, and its section of ``RESULTS.md`` when it is done."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import os
+import platform
+import re
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+@dataclass
+class Report:
+    """One topic's run: how large, how often, and what came out.
+
+    Parameters
+    ----------
+    topic
+        Name of the module that runs, and of its section.
+    size
+        Share of the sizes that the goals name: 1.0 for all of it, 0.01 for a quick look.
+    runs
+        How often each measurement is repeated; the median counts.
+    """
+
+    topic: str
+    size: float = 1.0
+    runs: int = 5
+    lines: list[str] = field(default_factory=list)
+
+    def scaled(self, number: int, least: int = 1) -> int:
+        """Return a size of the goals at the size of this run."""
+        return max(least, round(number * self.size))
+
+    def note(self, text: str) -> None:
+        """Write a sentence."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+        self.lines += [text, ""]
+
+    def versions(self, *packages: str) -> None:
+        """Write the machine and the versions of what is compared."""
+        found = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
+        self.note(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}; {found}.")
+
+    def measure(self, name: str, act: Callable[[], Any], *, runs: int | None = None) -> float:
+        """Return the median of the seconds that an act takes; each run is printed, so that a noisy machine shows."""
+        seconds = []
+        for _ in range(runs or self.runs):
+            gc.collect()
+            start = time.perf_counter()
+            act()
+            seconds.append(time.perf_counter() - start)
+        median = statistics.median(seconds)
+        sys.stdout.write(f"  {name}: {median:.4g} s  ({', '.join(f'{one:.4g}' for one in seconds)})\n")
+        sys.stdout.flush()
+        return median
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Write a table; numbers to three digits."""
+        text = [[f"{cell:,.3g}" if isinstance(cell, float) and cell < 1000 else f"{cell:,.0f}" if isinstance(cell, float)
+                 else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]  # fmt: skip
+        lines = [f"| {' | '.join(row)} |" for row in ([*columns], ["---"] * len(columns), *text)]
+        sys.stdout.write("\n".join(lines) + "\n\n")
+        sys.stdout.flush()
+        self.lines += [*lines, ""]
+
+    def write(self) -> None:
+        """Replace this topic's section of ``RESULTS.md``; the other topics' stay."""
+        page = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Benchmarks\n\n`make bench` writes this page.\n"
+        page = re.sub(rf"\n## {re.escape(self.topic)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
+        heading = f"\n## {self.topic}\n\nSize {self.size:g} of the goals, medians of {self.runs} runs unless said.\n"
+        RESULTS.write_text(page.rstrip("\n") + "\n" + heading + "\n" + "\n".join(self.lines).rstrip("\n") + "\n", encoding="utf-8")
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has held so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
