@@ -78,6 +78,10 @@ class NetworkError(GeoError, ValueError):
     """Street lines that make no network."""
 
 
+class SitingError(GeoError, ValueError):
+    """Stations to site that cannot be: more than there are candidates, or none."""
+
+
 class BadRecordsError(GeoError, ValueError):
     """Rows of a file that break the rules of their kind: all of them, reported at once.
 
