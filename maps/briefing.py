@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from geo.records import SUBJECT_NAMES
 from maps import figures
-from maps.briefing_map import draw
+from maps.briefing_map import circles_shown, draw
 from maps.inline import inline
 from maps.palette import PALETTE, natural_classes
 
@@ -139,6 +139,7 @@ def write_briefing(data: BriefingData) -> str:
         classes=classes,
         unknown=sum(figures.missing(value) for value in data.zones["household"]),
         palette=PALETTE,
+        circles=sorted(circles_shown(data)),
         totals=_totals(data),
         accounts=_accounts(data),
         coverage=_coverage(data),
@@ -152,18 +153,18 @@ def write_briefing(data: BriefingData) -> str:
 
 def _totals(data: BriefingData) -> list[tuple[str, str]]:
     rows = data.reconciliation[data.reconciliation["level"] == data.level]
-    totals = [(f"{data.level_name}", figures.whole(len(data.zones)))]
-    counted = rows[rows["kind"].isin(["household", "business", "institution"])]
-    totals += [
-        (SUBJECT_NAMES[str(kind)], figures.whole(total))
-        for kind, total in zip(counted["kind"], counted["total"].tolist(), strict=True)
-    ]
+    counted = dict(zip(rows["kind"], rows["total"].tolist(), strict=True))
     people = data.zones["people"].dropna()
-    if len(people):
-        totals.append(("人口", figures.whole(float(people.sum()))))
-    totals.append(("服务站", figures.whole(len(data.stations))))
-    totals.append(("问题", figures.whole(len(data.faults))))
-    return totals
+    totals = [
+        (data.level_name, len(data.zones)),
+        ("户", counted.get("household")),
+        ("人口", float(people.sum()) if len(people) else None),
+        (SUBJECT_NAMES["business"], counted.get("business")),
+        (SUBJECT_NAMES["institution"], counted.get("institution")),
+        ("服务站", len(data.stations)),
+        ("问题", len(data.faults) if data.checked_at else None),
+    ]
+    return [(name, figures.whole(value)) for name, value in totals]
 
 
 def _accounts(data: BriefingData) -> list[dict[str, Any]]:

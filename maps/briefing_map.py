@@ -40,6 +40,7 @@ FINEST_ZOOM_IN = 8
 
 STREET_VERTICES_MOST = 40_000
 LABELS_MOST = 60
+STATIONS_MOST = 20
 
 _LINE = 1
 """Shapely's number of the type LineString."""
@@ -118,7 +119,7 @@ def draw(data: BriefingData, classes: list[ValueClass]) -> DrawnMap:
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2],
         tiles=None,
-        zoom_snap=0.25,
+        zoom_snap=0.05,
         zoom_control="topleft",
         attribution_control=False,
         max_zoom=20,
@@ -137,8 +138,8 @@ def draw(data: BriefingData, classes: list[ValueClass]) -> DrawnMap:
     _Again(zones, {"fill": False, "color": "#fff", "opacity": 0.85, "weight": width + 2}).add_to(drawn)
     _Again(zones, {"fill": False, "color": PALETTE["line"], "weight": width, "dashArray": dash}).add_to(drawn)
     _outlines(data, shapes, drawn)
-    if len(data.circles):
-        _circles(data.circles, bounds).add_to(drawn)
+    for minutes in circles_shown(data):
+        _circle(data.circles, minutes, bounds).add_to(drawn)
     _labels(data, shapes, bounds).add_to(drawn)
     if len(data.stations):
         _stations(data.stations).add_to(drawn)
@@ -287,21 +288,25 @@ def _casing(level: str) -> Callable[[Any], dict[str, Any]]:
     return lambda _: style
 
 
-def _circles(circles: gpd.GeoDataFrame, bounds: np.ndarray) -> folium.GeoJson:
+def circles_shown(data: BriefingData) -> list[int]:
+    """Return the minutes whose circles are drawn, widest first: of many stations the widest only."""
+    minutes = sorted((int(value) for value in data.circles["minutes"]), reverse=True)
+    return minutes if len(data.stations) <= STATIONS_MOST else minutes[:1]
+
+
+def _circle(circles: gpd.GeoDataFrame, minutes: int, bounds: np.ndarray) -> folium.GeoJson:
     tolerance = max(bounds[2] - bounds[0], bounds[3] - bounds[1]) / MAP_PIXELS / 2
-    widest_first = circles.sort_values("minutes", ascending=False)
+    shapes = circles.geometry.to_numpy()[circles["minutes"].to_numpy() == minutes]
+    style = {
+        "color": PALETTE["circles"].get(str(minutes), PALETTE["station"]),
+        "weight": 1.4,
+        "fillOpacity": 0.06,
+    }
     return folium.GeoJson(
-        _collection(
-            _feature(shapely.simplify(row["geometry"], tolerance), minutes=int(row["minutes"]))
-            for row in widest_first.to_dict("records")
-        ),
-        name="步行服务圈",
+        _collection(_feature(shape) for shape in shapely.simplify(shapes, tolerance)),
+        name=f"步行 {minutes} 分钟可达",
         interactive=False,
-        style_function=lambda feature: {
-            "color": PALETTE["circles"].get(str(feature["properties"]["minutes"]), PALETTE["station"]),
-            "weight": 1.6,
-            "fillOpacity": 0.05,
-        },
+        style_function=lambda _: style,
     )
 
 

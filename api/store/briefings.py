@@ -17,6 +17,7 @@ from api.store.networks import read_stations, read_streets
 from api.store.versions import get_version
 from api.store.zones import describe_version
 from geo.crs import INTERNAL_CRS
+from geo.records import SUBJECT_KINDS
 from maps.briefing import BriefingData
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def gather_briefing(
     faults["level_name"] = faults["level"].map(names).fillna(faults["level"])
     faults["kind_name"] = faults["kind"].map(FAULT_NAMES).fillna(faults["kind"])
     reconciliation = pd.DataFrame(described["reconciliation"], columns=list(_RECONCILIATION))
+    # Partitions in their order, departments' own levels after them; kinds of subjects in theirs.
+    ordered = [*sorted(levels, key=lambda code: not levels[code][1]["partition"]), *SUBJECT_KINDS]
+    place = {code: position for position, code in enumerate(ordered)}
+    reconciliation = reconciliation.sort_values(
+        ["level", "kind"], key=lambda column: column.map(place), ignore_index=True
+    )
     reconciliation["level_name"] = reconciliation["level"].map(names).fillna(reconciliation["level"])
     territory = described["territory"]
     return BriefingData(

@@ -119,8 +119,8 @@ def test_table_sorts_filters_and_flies(open_map: Open) -> None:
     before = _where(page)
     page.locator("#zones tbody tr").click()
     expect(page.locator("#details-title")).to_have_text("Larvotto")
-    after = _where(page)
-    assert after["zoom"] > before["zoom"]
+    # The flight starts when the details arrive.
+    page.wait_for_function("zoom => onegrid.map.where().zoom > zoom", arg=before["zoom"])
 
 
 def test_search_finds_an_address_and_shows_its_zones(open_map: Open, service: Any) -> None:
@@ -180,8 +180,8 @@ def test_fault_list_flies_to_the_place(open_map: Open) -> None:
     before = _where(page)
     first.click()
     expect(page.locator("#faults .chosen")).to_have_count(1)
+    page.wait_for_function("zoom => onegrid.map.where().zoom > zoom", arg=before["zoom"])
     after = _where(page)
-    assert after["zoom"] > before["zoom"]
     fault = page.evaluate("onegrid.store.state.faults[0]")
     west, south, east, north = fault["bbox"]
     assert west < after["centre"][0] < east
@@ -249,7 +249,7 @@ def test_keyboard_alone(open_map: Open) -> None:
     expect(page.locator("#map")).to_be_focused()
     before = _where(page)
     page.keyboard.press("+")
-    assert _where(page)["zoom"] > before["zoom"]
+    page.wait_for_function("zoom => onegrid.map.where().zoom > zoom", arg=before["zoom"])
     page.locator("#tab-zones").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#tab-faults")).to_be_focused()
