@@ -10,6 +10,7 @@ from api.cli.assign import Version
 from api.cli.console import out, progress_bar, say, table
 from api.store import checks
 from api.store.engine import session
+from api.store.findings import FAULT_NAMES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -38,35 +39,20 @@ def check(
 def faults_table(version: str, faults: gpd.GeoDataFrame, limit: int) -> Table:
     """Return the first faults, numbered as on the map."""
     shown = faults.head(limit)
-    places = shown.geometry.representative_point()
+    columns = (shown[name] for name in ("number", "level", "kind", "severity", "message"))
     body = [
         (
             str(number),
             level,
-            kind,
-            SEVERITY_NAMES[severity],
-            " ".join(codes),
-            message,
-            f"{place.x:.6f},{place.y:.6f}",
-            f"{area:,.1f}",
-            f"{width:,.2f}",
+            f"{FAULT_NAMES.get(kind, kind)} ({SEVERITY_NAMES[severity]})",
+            f"{message} 位置 {place.x:.6f},{place.y:.6f}",
         )
-        for number, level, kind, severity, codes, message, place, area, width in zip(
-            shown["number"],
-            shown["level"],
-            shown["kind"],
-            shown["severity"],
-            shown["codes"],
-            shown["message"],
-            places,
-            shown["area_m2"],
-            shown["width_m"],
-            strict=True,
+        for number, level, kind, severity, message, place in zip(
+            *columns, shown.geometry.representative_point(), strict=True
         )
     ]
     left = f" (共 {len(faults)} 处，列前 {limit} 处)" if len(faults) > limit else ""
-    headers = ("号", "层级", "种类", "程度", "网格", "说明", "位置", "面积 m²", "宽 m")
-    return table(f"{version} 检查结果{left}", headers, body, numbers=7)
+    return table(f"{version} 检查结果{left}", ("号", "层级", "种类", "说明"), body)
 
 
 def register(app: typer.Typer) -> None:

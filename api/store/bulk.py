@@ -9,7 +9,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import psycopg
 import shapely
 from psycopg import sql
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+    from sqlalchemy import Result
     from sqlalchemy.orm import Session
 
 from api.store.models import SRID
+from geo.crs import INTERNAL_CRS
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 """Signature, flags and extension length of the format (PostgreSQL documentation, COPY, "Binary Format")."""
@@ -134,6 +138,17 @@ def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray
     for name, _ in fields:
         result[name] = rows[name][order]
     return result
+
+
+def geo_frame(result: Result[Any]) -> gpd.GeoDataFrame:
+    """Return rows of a query as a frame in EPSG:4490; its column ``geometry`` is WKB. NULL in a text column is None."""
+    names = list(result.keys())
+    frame = pd.DataFrame([tuple(row) for row in result], columns=names)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    geometry = shapely.from_wkb([None if item is None else bytes(item) for item in frame.pop("geometry")])
+    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
 
 
 def to_ewkb(geometries: Any) -> list[bytes | None]:  # noqa: ANN401  an array or list of geometries

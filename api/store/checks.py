@@ -205,10 +205,7 @@ def _subjects_for_check(session: Session, version: VersionInfo) -> tuple[gpd.Geo
         ),
         {"territory": version.territory_id, "kinds": list(CUTTABLE)},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return located, gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return located, bulk.geo_frame(rows)
 
 
 def list_faults(session: Session, version: str) -> gpd.GeoDataFrame:
@@ -230,10 +227,7 @@ def list_faults(session: Session, version: str) -> gpd.GeoDataFrame:
         ),
         {"version": info.id},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows)
 
 
 def register_exception(

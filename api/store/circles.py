@@ -186,10 +186,7 @@ def list_circles(session: Session, version: str, station: str | None = None) -> 
         ),
         {"version": info.id, "station": station},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows)
 
 
 def coverage_lines(session: Session, version: str) -> list[CoverageLine]:

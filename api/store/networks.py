@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
-import pandas as pd
-import shapely
 from sqlalchemy import text
 
 from api.store import bulk
 from api.store.errors import NotFoundError
-from geo.crs import INTERNAL_CRS
 from geo.network import StreetNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import geopandas as gpd
     from sqlalchemy.orm import Session
 
 
@@ -36,10 +33,7 @@ def read_streets(session: Session, territory_id: int, kinds: Sequence[str] | Non
         ),
         {"territory": territory_id, "kinds": None if kinds is None else list(kinds)},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows)
 
 
 def read_network(session: Session, territory_id: int) -> StreetNetwork:
@@ -81,7 +75,4 @@ def read_stations(session: Session, territory_id: int) -> gpd.GeoDataFrame:
         ),
         {"territory": territory_id},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows)

@@ -218,10 +218,7 @@ def read_zones(session: Session, version: VersionInfo, level: str | None = None)
         ),
         {"version": version.id, "level": level},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows)
 
 
 def remove_zones(session: Session, version: VersionInfo, level: StoredLevel) -> pd.DataFrame:

@@ -43,10 +43,17 @@ def test_place_round_trip(session: Session, make_board: Callable[..., Place]) ->
     for zone in zones.itertuples():
         given = expected.loc[zone.code]
         assert shapely.get_parts(zone.geometry)[0].equals_exact(given.geometry, 0.0)
-        assert (zone.name, zone.level, zone.layer, zone.parent) == (given["name"], given.level, given.layer, given.parent)
+        assert (zone.name, zone.level, zone.layer, zone.parent) == (
+            given["name"],
+            given.level,
+            given.layer,
+            given.parent,
+        )
         assert zone.staff == given.staff
     grid = zones[zones.level == "grid"]
-    assert grid["area_m2"].sum() == pytest.approx(zones[zones.level == "community"]["area_m2"].sum(), rel=1e-9)
+    assert grid["area_m2"].sum() == pytest.approx(
+        zones[zones.level == "community"]["area_m2"].sum(), rel=1e-9
+    )
     territory = session.execute(text("SELECT * FROM territory")).one()
     assert (territory.metric_srid, territory.synthetic, territory.notes) == (4549, True, ["测试用"])
 
@@ -64,10 +71,13 @@ def test_subjects_keep_what_is_unknown(session: Session, make_board: Callable[..
             assert shapely.from_wkb(bytes(row.at)).equals_exact(given.geometry, 0.0)
 
 
-def test_buildings_keep_footprint_and_get_a_point_inside(session: Session, make_board: Callable[..., Place]) -> None:
+def test_buildings_keep_footprint_and_get_a_point_inside(
+    session: Session, make_board: Callable[..., Place]
+) -> None:
     place = make_board(households=10)
-    shape = shapely.Polygon([(121.401, 31.061), (121.405, 31.061), (121.405, 31.062), (121.402, 31.062), (121.402, 31.065),
-                             (121.401, 31.065)])  # fmt: skip
+    west, south = 121.401, 31.061  # an L, whose centroid is outside
+    corner = [(0, 0), (0.004, 0), (0.004, 0.0005), (0.0005, 0.0005), (0.0005, 0.004), (0, 0.004)]
+    shape = shapely.Polygon([(west + x, south + y) for x, y in corner])
     place.subjects.loc[0, "kind"] = "building"
     place.subjects.loc[[0], "geometry"] = [shape]
     place.subjects.loc[[1], "geometry"] = [shapely.Point(500.0, 31.0)]
@@ -92,7 +102,9 @@ def test_network_and_stations_come_back(session: Session, make_board: Callable[.
     assert read_stations(session, territory)["code"].tolist() == ["S1", "S2"]
 
 
-def test_second_load_is_refused_and_replace_replaces(session: Session, make_board: Callable[..., Place]) -> None:
+def test_second_load_is_refused_and_replace_replaces(
+    session: Session, make_board: Callable[..., Place]
+) -> None:
     places.load_place(session, make_board())
     session.commit()
     with pytest.raises(DuplicateError, match="board"):
@@ -124,7 +136,9 @@ def test_bad_zones_are_named(session: Session, make_board: Callable[..., Place])
         places.load_place(session, place)
 
 
-def test_parents_are_found_by_place_when_not_named(session: Session, make_board: Callable[..., Place]) -> None:
+def test_parents_are_found_by_place_when_not_named(
+    session: Session, make_board: Callable[..., Place]
+) -> None:
     place = make_board()
     given = place.zones["parent"].copy()
     place.zones["parent"] = None
