@@ -143,7 +143,7 @@ const WORDS = {
   "retry": ["重试", "Try again"],
   "close": ["关闭", "Close"],
   "unknown": ["未知", "unknown"],
-  "tiles.failed": ["部分地图没有读到，网络恢复后会自动重读。", "Part of the map could not be loaded; it is asked again when you move."],
+  "tiles.failed": ["部分地图没有读到，稍后自动重读。", "Part of the map could not be loaded; it will be asked for again."],
   "empty.title": ["还没有辖区数据", "No territory is loaded"],
   "empty.remedy": ["请管理员在服务器上运行 onegrid demo 装入示例，或用 onegrid load 装入本单位数据。", "Ask an administrator to run onegrid demo, or onegrid load with your own data."],
   "no-version": ["这个辖区还没有版本", "This territory has no version"],

@@ -25,7 +25,7 @@ fill(
   app,
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
   header(store, actions),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), layersCard(store, actions), legend(store), troubles(store, actions), empty, tip),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), legend(store)), troubles(store, actions), empty, tip),
   sidePanel(store, actions),
   line.line,
 );

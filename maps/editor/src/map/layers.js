@@ -7,14 +7,31 @@ import * as styles from "./styles.js";
 /** Zoom beyond which tiles are no longer cut: they are drawn larger instead. */
 const FINEST_ZOOM = 17;
 
+/** Milliseconds before tiles that failed are asked for again: at first, and at most. */
+const RETRY_MS = 4_000;
+const RETRY_MOST_MS = 60_000;
+
 /**
  * @param {string} url
  * @param {(failed: boolean) => void} onload told of every tile, read or not
  */
 function source(url, onload) {
   const tiles = new VectorTileSource({ format: new MVT({ layerName: "level" }), url, maxZoom: FINEST_ZOOM, minZoom: 0 });
-  tiles.on("tileloaderror", () => onload(true));
-  tiles.on("tileloadend", () => onload(false));
+  let pause = RETRY_MS;
+  let waiting = 0;
+  tiles.on("tileloaderror", () => {
+    onload(true);
+    // The library never asks again for a tile that failed.
+    waiting ||= window.setTimeout(() => {
+      waiting = 0;
+      pause = Math.min(2 * pause, RETRY_MOST_MS);
+      tiles.refresh();
+    }, pause);
+  });
+  tiles.on("tileloadend", () => {
+    pause = RETRY_MS;
+    onload(false);
+  });
   return tiles;
 }
 
