@@ -96,6 +96,15 @@ def _border(zones: Zones, place: shapely.Geometry, row: int, tolerance_m: float)
     return float(shapely.length(shapely.difference(rim, own)))
 
 
+def _neighbours(zones: Zones, finding: Finding, tolerance_m: float) -> list[int]:
+    """Return the rows of other zones on which a piece borders, longest border first."""
+    place = np.array([finding.place], dtype=object)
+    rows = np.setdiff1d(zones.over(shapely.buffer(place, tolerance_m))[1], finding.rows)
+    rim = shapely.buffer(shapely.boundary(place[0]), tolerance_m, quad_segs=2)
+    lengths = shapely.length(shapely.intersection(shapely.boundary(zones.laid(rows)), rim))
+    return [int(row) for row in rows[np.argsort(-lengths, kind="stable")] if lengths.max() > 0]
+
+
 def recipients(
     finding: Finding,
     zones: Zones,
@@ -124,6 +133,8 @@ def recipients(
     rows = list(finding.rows)
     if strategy not in STRATEGIES:
         return [row for row, code in enumerate(zones.codes) if code == strategy]
+    if finding.kind == "stray":
+        rows = _neighbours(zones, finding, tolerance_m)
     if finding.kind == "contained":
         return rows[:1]
     if strategy in ("most_households", "fewest_households"):
@@ -131,7 +142,7 @@ def recipients(
         return sorted(rows, key=lambda row: sign * census.households(row))
     if ranks and (strategy == "priority" or finding.kind == "overlap"):
         return sorted(rows, key=lambda row: (ranks.get(row, len(ranks)), row))
-    if finding.kind == "overlap":
+    if finding.kind in ("overlap", "crossing_levels"):
         return sorted(rows, key=lambda row: (-_border(zones, finding.place, row, tolerance_m), row))
     return rows
 

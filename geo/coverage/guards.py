@@ -30,30 +30,30 @@ class Guards:
     max_change: float = 0.1
     max_gap_width_m: float = 25.0
 
-    def objection(
-        self, code: str, original: shapely.Geometry, before: shapely.Geometry, after: shapely.Geometry
-    ) -> Refusal | None:
-        """Return why a zone must not become this, or None.
+    def objection(self, code: str, before: shapely.Geometry, after: shapely.Geometry) -> Refusal | None:
+        """Return why a zone must not become this by one repair, or None.
 
         Parameters
         ----------
         code
             Code of the zone.
-        original
-            The zone before any repair, on the plane.
         before, after
-            The zone before and after this repair, on the plane.
+            The zone before and after, on the plane.
         """
         if shapely.is_empty(after):
             return Refusal(f"网格 {code} 会消失", f"zone {code} would vanish")
         if not shapely.is_valid(after):
             return Refusal(f"网格 {code} 的边界会自相交", f"the border of zone {code} would cross itself")
-        if shapely.get_num_geometries(after) > shapely.get_num_geometries(before):
+        pieces = max(1, int(shapely.get_num_geometries(before)))
+        if int(shapely.get_num_geometries(after)) > pieces:
             return Refusal(f"网格 {code} 会断成几块", f"zone {code} would fall into pieces")
-        change = abs(shapely.area(after) / max(shapely.area(original), 1e-12) - 1)
-        if change > self.max_change:
-            return Refusal(
-                f"网格 {code} 的面积会改变 {change:.0%}，超过上限 {self.max_change:.0%}",
-                f"zone {code} would change by {change:.0%} of its area, more than {self.max_change:.0%}",
-            )
-        return None
+        change = abs(shapely.area(after) / max(shapely.area(before), 1e-12) - 1)
+        return beyond_cap(code, change, self.max_change) if change > self.max_change else None
+
+
+def beyond_cap(code: str, change: float, cap: float) -> Refusal:
+    """Return the refusal to change a zone by more than a cap (both as shares of its area)."""
+    return Refusal(
+        f"网格 {code} 的面积会改变 {change:.0%}，超过上限 {cap:.0%}",
+        f"zone {code} would change by {change:.0%} of its area, more than {cap:.0%}",
+    )

@@ -95,6 +95,16 @@ class Plane:
         factors: Floats = np.abs(np.linalg.det(jacobian)) / (self.scale[0] * self.scale[1])
         return factors
 
+    def areas_m2(self, geometries: Geometries) -> Floats:
+        """Return areas (n,) in the metric reference of whole zones in the frame's own coordinates."""
+        transformer = _transformer(self.crs, self.metric)
+
+        def project(coordinates: Floats) -> Floats:
+            return np.stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]), axis=1)
+
+        areas: Floats = shapely.area(shapely.transform(geometries, project))
+        return areas
+
 
 @lru_cache(maxsize=32)
 def _transformer(crs: CRS, metric: CRS) -> Transformer:

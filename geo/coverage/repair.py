@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from geo.coverage.decisions import (
 )
 from geo.coverage.faults import search
 from geo.coverage.findings import Finding, Tolerances, in_order
-from geo.coverage.guards import Guards, Refusal
+from geo.coverage.guards import Guards, Refusal, beyond_cap
 from geo.coverage.plane import widths
 from geo.coverage.redraw import Around, grid_of, on_grid
 from geo.coverage.sentences import area_text
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from geo.coverage.plane import Geometries
     from geo.coverage.zones import Zones
 
-_ROUNDS = 3
+_ROUNDS = 8
 """How often the zones that changed are looked at again."""
 
 ACTION_COLUMNS = (
@@ -248,26 +249,45 @@ class _Job:
     guards: Guards
 
     def run(self, accepted: frozenset[int] | None) -> Repair:
-        """Repair what is accepted, or everything; numbers do not depend on what is accepted."""
-        limits = Tolerances()
-        taken, found = search(self.zones, self.boundary, self.parents, self.exceptions, limits)
+        """Repair what is accepted, or everything; numbers do not depend on what is accepted.
+
+        Where all repairs of a zone together would change it by more than the cap, none of its faults is repaired: to
+        stop half-way would make the outcome depend on the order, and a second repair go on where the first stopped.
+        """
+        blocked: dict[int, Refusal] = {}
+        while True:
+            work = self._attempt(accepted, blocked)
+            beyond = work.beyond_cap()
+            if not beyond:
+                return work.result()
+            blocked |= beyond
+
+    def _attempt(self, accepted: frozenset[int] | None, blocked: Mapping[int, Refusal]) -> _Work:
+        taken, found = search(self.zones, self.boundary, self.parents, self.exceptions, Tolerances())
         self._check(taken)
-        work = _Work(self, taken)
-        first = list(enumerate(in_order(found)))
-        work.round([(number, one) for number, one in first if accepted is None or number in accepted])
-        after = len(first)
-        # What follows from a crossing border shows only when it is mended, and closing one place can leave a crumb at
-        # its end: the zones that changed are looked at again, until nothing is left to do.
+        work = _Work(self, taken, blocked)
+        numbered = list(enumerate(in_order(found)))
+        for number, finding in numbered:
+            if accepted is not None and number not in accepted:
+                work.leave(finding)
+        work.round([(number, one) for number, one in numbered if accepted is None or number in accepted])
+        after = len(numbered)
+        # What follows from a crossing border shows only when it is mended, closing one place can leave a crumb at its
+        # end, and what could not be done may now be possible: go on until a round changes nothing.
+        done = 0
         for _ in range(_ROUNDS):
-            done = len(work.actions)
-            frame = _with_geometries(self.zones, {row: work.shapes[row] for row in work.touched})
-            work.zones, found = search(frame, self.boundary, self.parents, self.exceptions, limits)
-            later = [one for one in in_order(found) if work.follows(one)]
-            work.round(list(enumerate(later, start=after)))
-            after += len(later)
             if len(work.actions) == done:
                 break
-        return work.result()
+            done = len(work.actions)
+            frame = _with_geometries(self.zones, {row: work.shapes[row] for row in work.touched})
+            work.zones, found = search(frame, self.boundary, self.parents, self.exceptions, Tolerances())
+            known = work.numbers_of_refused()
+            work.refused = []
+            later = [one for one in in_order(found) if not work.is_left(one)]
+            fresh = itertools.count(after)
+            work.round([(known.get((one.kind, one.rows)) or next(fresh), one) for one in later])
+            after = next(fresh)
+        return work
 
     def _check(self, taken: Zones) -> None:
         for name in [*self.strategies.values(), *self.decisions.values()]:
@@ -288,14 +308,14 @@ class _Job:
 class _Work:
     """The state of a repair under way."""
 
-    def __init__(self, job: _Job, zones: Zones) -> None:
-        self.job, self.zones = job, zones
+    def __init__(self, job: _Job, zones: Zones, blocked: Mapping[int, Refusal]) -> None:
+        self.job, self.zones, self.blocked = job, zones, blocked
         self.grid = grid_of(geographic=zones.frame.crs.is_geographic)
         self.original = zones
         self.shapes: Geometries = zones.shapes.copy()
         self.census = Census(job.subjects, zones)
         self.ranks = ranked(zones, job.priority)
-        self.left: set[tuple[str, tuple[int, ...]]] = set()
+        self.left: list[tuple[str, tuple[int, ...], shapely.Geometry]] = []
         self.touched: set[int] = set()
         self.actions: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
@@ -310,9 +330,38 @@ class _Work:
             if finding.kind != "invalid":
                 self.settle(number, finding)
 
-    def follows(self, finding: Finding) -> bool:
-        """Return whether a fault is new and lies at a zone that was changed."""
-        return not self.touched.isdisjoint(finding.rows) and (finding.kind, finding.rows) not in self.left
+    def leave(self, finding: Finding) -> None:
+        """Leave a fault alone from now on."""
+        self.left.append((finding.kind, finding.rows, self._up(finding)))
+
+    def is_left(self, finding: Finding) -> bool:
+        """Return whether this is a fault that was left alone, at its place."""
+        place = self._up(finding)
+        return any(
+            (kind, rows) == (finding.kind, finding.rows) and shapely.intersects(place, where)
+            for kind, rows, where in self.left
+        )
+
+    def numbers_of_refused(self) -> dict[tuple[str, tuple[int, ...]], int]:
+        """Return the numbers under which faults were refused so far."""
+        rows = {code: row for row, code in enumerate(self.zones.codes)}
+        return {
+            (one["kind"], tuple(rows[code] for code in one["codes"])): one["number"] for one in self.refused
+        }
+
+    def beyond_cap(self) -> dict[int, Refusal]:
+        """Return the zones that all repairs together change by more than the cap."""
+        found = {}
+        for row in self.touched:
+            before, after = shapely.area(self.original.shapes[row]), shapely.area(self.shapes[row])
+            change = abs(after / max(before, 1e-30) - 1)
+            if change > self.job.guards.max_change:
+                found[row] = beyond_cap(self.zones.codes[row], change, self.job.guards.max_change)
+        return found
+
+    def _up(self, finding: Finding) -> shapely.Geometry:
+        place: shapely.Geometry = self.zones.plane.up(np.array([finding.place], dtype=object))[0]
+        return place
 
     def _strategy(self, number: int, kind: str) -> str:
         return self.job.decisions.get(number, self.job.strategies.get(kind, DEFAULTS.get(kind, "refuse")))
@@ -325,8 +374,7 @@ class _Work:
 
     def refuse(self, number: int, finding: Finding, why: Refusal) -> None:
         """Note a fault that is left."""
-        self.left.add((finding.kind, finding.rows))
-        place = self.zones.plane.up(np.array([finding.place], dtype=object))[0]
+        place = self._up(finding)
         self.refused.append(
             {
                 "number": number,
@@ -360,7 +408,7 @@ class _Work:
             np.array([kept[0] if len(kept) == 1 else shapely.MultiPolygon(kept)], dtype=object), self.grid
         )[0]
         laid = self.zones.plane.down(np.array([whole, shape], dtype=object))
-        why = self.job.guards.objection(self.zones.codes[row], laid[0], laid[1], laid[1])
+        why = self.job.guards.objection(self.zones.codes[row], laid[0], laid[1])
         if why is not None:
             self.refuse(number, finding, why)
             return
@@ -373,10 +421,10 @@ class _Work:
         if why is not None:
             self.refuse(number, finding, why)
             return
-        place = self.zones.plane.up(np.array([finding.place], dtype=object))[0]
+        place = self._up(finding)
         if strategy == "exception":
             self.exceptions.append(place)
-            self.left.add((finding.kind, finding.rows))
+            self.leave(finding)
             self._act(number, finding, strategy, None, {}, place)
             return
         if finding.kind == "outside_parent":
@@ -396,12 +444,15 @@ class _Work:
         self.refuse(number, finding, why)
 
     def _reason_to_leave(self, number: int, finding: Finding, strategy: str) -> Refusal | None:
+        for row in finding.rows:
+            if row in self.blocked:
+                return self.blocked[row]
         if strategy == "refuse":
             asked = number in self.job.decisions or self.job.strategies.get(finding.kind) != DEFAULTS.get(
                 finding.kind
             )
             return ON_REQUEST if asked else UNDECIDED.get(finding.kind, ON_REQUEST)
-        if finding.kind in ("duplicate", "crossing_levels"):
+        if finding.kind == "duplicate" or (finding.kind == "crossing_levels" and strategy in STRATEGIES):
             return UNDECIDED[finding.kind]
         if strategy == "exception" and finding.kind not in EMPTY_KINDS:
             return Refusal("只有缺口可以登记为豁免", "only a gap can be registered as an exception")
@@ -423,10 +474,8 @@ class _Work:
         )
         changed = around.redrawn(lambda held: decision(finding, choice, held))
         for row, shape in changed.items():
-            laid = self.zones.plane.down(
-                np.array([self.original.shapes[row], self.shapes[row], shape], dtype=object)
-            )
-            why = self.job.guards.objection(self.zones.codes[row], *laid)
+            laid = self.zones.plane.down(np.array([self.shapes[row], shape], dtype=object))
+            why = self.blocked.get(row) or self.job.guards.objection(self.zones.codes[row], laid[0], laid[1])
             if why is not None:
                 return {}, why
         return changed, None
@@ -443,9 +492,9 @@ class _Work:
         codes = self.zones.codes
         changes = {}
         for row, shape in changed.items():
-            before, after = self._area_m2(self.shapes[row]), self._area_m2(shape)
+            before, after = self.zones.plane.areas_m2(np.array([self.shapes[row], shape], dtype=object))
             if abs(after - before) > 1e-3:  # noqa: PLR2004  a vertex more is no change of area
-                changes[codes[row]] = (round(before, 2), round(after, 2))
+                changes[codes[row]] = (round(float(before), 2), round(float(after), 2))
             self.shapes[row] = shape
             self.touched.add(row)
         households, people = self.census.within(place)

@@ -182,7 +182,7 @@ def test_a_border_that_crosses_itself_is_one_fault() -> None:
             (east + out, south + third),
             (east, north),
             (west, north),
-        ]  # noqa: E501
+        ]
     )
     assert not shapes["b1"].is_valid
     faults = find_faults(frame(shapes), TERRITORY)
@@ -277,7 +277,7 @@ def test_cut_estates_and_buildings() -> None:
             "code": ["e1", "e2", "b1", "h1"],
             "kind": ["estate", "estate", "building", "household"],
             "name": ["兴银花园", None, None, None],
-        },  # noqa: E501
+        },
         geometry=[
             cell(0.8, 0.2, 0.5, 0.5),
             cell(2.2, 0.2, 0.5, 0.5),
