@@ -26,6 +26,7 @@ from api.routes import (
     loads,
     lookups,
     pages,
+    plans,
     search,
     sessions,
     stations,
@@ -110,7 +111,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        briefings, audit, tiles, pages, docs,
+        briefings, audit, tiles, plans, pages, docs,
     ):  # fmt: skip
         app.include_router(module.router, max_body_size=BODY_BYTES)
     app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)

@@ -17,6 +17,7 @@ from api.gate import COOKIE
 from api.settings import Settings
 from api.store.accounts import Caller
 from api.store.jobs import JobRunner
+from api.store.plans import Rooms
 from api.store.transactions import transaction
 
 MINUTE_S = 60
@@ -36,12 +37,15 @@ class Services:
         The pool for work longer than a second.
     limiter
         Counts of requests, in this process.
+    rooms
+        The drafts of plans that are being edited, in this process.
     """
 
     settings: Settings
     engine: Engine
     jobs: JobRunner
     limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+    rooms: Rooms = field(default_factory=Rooms)
 
     def limit(self, what: str, per_minute: int, who: str, cost: int = 1) -> None:
         """Count a request against its limit.

@@ -1,11 +1,14 @@
 """Failures as RFC 9457 problem documents: error class to HTTP status in one table, Chinese titles, no stack traces."""
 
+import json
 import secrets
 from http import HTTPStatus
 from typing import Any, Final
 
+import shapely
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -18,6 +21,7 @@ from api.store.errors import (
     PublishedError,
     SchemaError,
 )
+from api.store.plans import ClosedError, StaleError
 from api.store.refusals import (
     AddressNotFoundError,
     ForbiddenError,
@@ -26,7 +30,7 @@ from api.store.refusals import (
     SignInError,
     WeakPasswordError,
 )
-from geo.errors import BadRecordsError, GeoError
+from geo.errors import BadRecordsError, GeoError, RefusedError
 
 PROBLEM: Final = "application/problem+json"
 
@@ -63,6 +67,9 @@ STATUS: Final[tuple[tuple[type[GeoError], int, str], ...]] = (
     (DuplicateError, 409, "已经存在"),
     (PublishedError, 409, "版本已发布"),
     (NotPublishableError, 409, "不能发布"),
+    (StaleError, 409, "方案已被他人修改"),
+    (ClosedError, 409, "方案不能修改"),
+    (RefusedError, 422, "修改被拒绝"),
     (WeakPasswordError, 422, "密码太简单"),
     (InvalidRequestError, 422, "请求无法处理"),
     (ClusterError, 503, "数据库不可用"),
@@ -158,6 +165,10 @@ def problem_of(error: GeoError) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, AddressNotFoundError):
         more["near_misses"] = error.near_misses
+    if isinstance(error, StaleError):
+        more |= {"revision": error.revision, "changes": jsonable_encoder(error.changes)}
+    if isinstance(error, RefusedError) and error.place is not None and not error.place.is_empty:
+        more["place"] = json.loads(shapely.to_geojson(error.place))
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, BadRecordsError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from api.store import assignments, checks, circles
+from api.store import assignments, checks, circles, plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,5 +46,15 @@ def circling(version: str, walk_speed_mps: float, actor: Actor) -> Work:
         )
         lines = [{**asdict(line), "share": line.share} for line in report.coverage]
         return {**asdict(report), "coverage": lines}
+
+    return work
+
+
+def publishing_plan(number: int, reason: str, account: str, actor: Actor) -> Work:
+    """Publish a plan as a new version; the result names it."""
+
+    def work(session: Session, progress: Progress) -> dict[str, Any]:
+        published = plans.publish_plan(session, number, reason, progress, account=account, actor=actor)
+        return {"version": published.code}
 
     return work

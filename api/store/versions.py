@@ -340,10 +340,12 @@ def publish(
             since = before.valid_from + timedelta(microseconds=1)
         before.valid_to = since
         session.flush()  # at most one version is without end: the old one ends first
-    row = session.get_one(models.Version, info.id)
-    row.status, row.reason, row.valid_from = "published", reason.strip(), since
+    publisher = None
     if account is not None:
-        row.published_by = session.scalar(select(models.Account.id).where(models.Account.name == account))
+        publisher = session.scalar(select(models.Account.id).where(models.Account.name == account))
+    row = session.get_one(models.Version, info.id)
+    # In one UPDATE: from then on the row is guarded.
+    row.status, row.reason, row.valid_from, row.published_by = "published", reason.strip(), since, publisher
     session.flush()
     audit.record(
         session,

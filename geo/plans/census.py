@@ -76,7 +76,7 @@ class Census:
     """
 
     def __init__(
-        self, codes: Sequence[str], kinds: Sequence[str], people: ArrayLike, lon: ArrayLike, lat: ArrayLike
+        self, codes: ArrayLike, kinds: ArrayLike, people: ArrayLike, lon: ArrayLike, lat: ArrayLike
     ) -> None:
         x, y = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
         placed = np.isfinite(x) & np.isfinite(y)

@@ -18,7 +18,7 @@ import shapely
 
 from geo.crs import INTERNAL_CRS, to_metric
 from geo.errors import RefusedError
-from geo.plans.draft import Area, Change, Draft, PlanZone
+from geo.plans.draft import Area, Change, Draft, PlanZone, simplest
 from geo.plans.redivision import GRID_DEG, Owner, check_patch, insert_vertices, redivide, refuse_invalid
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def follow_beside(
                     group.geometry, shapely.point_on_surface(now.get(zone.code, zone).geometry)
                 )
             ]
-            geometry = as_area(shapely.coverage_union_all(members)) if members else group.geometry
+            geometry = simplest(shapely.coverage_union_all(members)) if members else group.geometry
             if not shapely.equals_identical(shapely.normalize(geometry), shapely.normalize(group.geometry)):
                 follow.append(replace(group, geometry=geometry))
     return follow
@@ -405,13 +405,7 @@ def usable(shape: BaseGeometry) -> Area:
             place=shape,
             remedy="请画一个不自相交的闭合范围。",
         )
-    return as_area(shape)
-
-
-def as_area(geometry: shapely.Geometry) -> Area:
-    """Return a Polygon where one part is enough, else a MultiPolygon."""
-    parts = shapely.get_parts(geometry)
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
+    return simplest(shape)
 
 
 def quantised(xy: NDArray[np.float64]) -> NDArray[np.float64]:

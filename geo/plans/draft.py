@@ -28,6 +28,12 @@ EXCEPTION = "exception"
 """The pseudo-level under which a draft keeps registered gap exceptions."""
 
 
+def simplest(geometry: shapely.Geometry) -> Area:
+    """Return a Polygon where one part is enough, else a MultiPolygon."""
+    parts = shapely.get_parts(geometry)
+    return parts[0] if len(parts) == 1 else MultiPolygon(list(parts))
+
+
 @dataclass(frozen=True, eq=False)
 class PlanZone:
     """One zone of a draft.
@@ -141,7 +147,7 @@ class Draft:
                     level,
                     code,
                     name,
-                    geometry,
+                    simplest(geometry),
                     kind,
                     parent if isinstance(parent, str) else None,
                     tuple(staff or ()),

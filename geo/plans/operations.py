@@ -16,7 +16,6 @@ import shapely
 
 from geo.errors import RefusedError
 from geo.plans.consequences import (
-    as_area,
     change_of,
     does_not_cross,
     faces_inside,
@@ -30,7 +29,7 @@ from geo.plans.consequences import (
     sides_of,
     usable,
 )
-from geo.plans.draft import EXCEPTION, Area, Change, Draft, PlanZone
+from geo.plans.draft import EXCEPTION, Area, Change, Draft, PlanZone, simplest
 from geo.plans.redivision import GRID_DEG
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ def merge(draft: Draft, level: str, codes: Sequence[str]) -> Change:
             place=shapely.multipoints([shapely.point_on_surface(zone.geometry) for zone in zones]),
             remedy="请先调整上级边界,或只选择同一社区的网格。",
         )
-    merged = as_area(shapely.coverage_union_all([zone.geometry for zone in zones]))
+    merged = simplest(shapely.coverage_union_all([zone.geometry for zone in zones]))
     if len(shapely.get_parts(merged)) > max(len(shapely.get_parts(zone.geometry)) for zone in zones):
         raise RefusedError(
             "所选网格不相邻,合并后会分成几块。",
@@ -323,7 +322,7 @@ def regroup(
         if group_code not in by_group:
             gone.append((level, group_code))
             continue
-        geometry = as_area(shapely.coverage_union_all(by_group[group_code]))
+        geometry = simplest(shapely.coverage_union_all(by_group[group_code]))
         old = before.get(group_code)
         if old is None:
             put.append(PlanZone(level, group_code, name or group_code, geometry))

@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.errors import RefusedError
+from geo.plans.draft import simplest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ def insert_vertices(geometry: Area, points: NDArray[np.float64]) -> Area:
         )
         for part in shapely.get_parts(geometry)
     ]
-    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+    return simplest(shapely.MultiPolygon(polygons))
 
 
 def refuse_invalid(zones: Sequence[PlanZone]) -> None:
@@ -181,8 +182,7 @@ def _as_lines(geometry: shapely.Geometry) -> shapely.Geometry:
 
 def _union_of_faces(faces: NDArray[np.object_]) -> Area:
     merged = faces[0] if len(faces) == 1 else shapely.coverage_union_all(faces)
-    parts = shapely.get_parts(merged)
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
+    return simplest(merged)
 
 
 def _same_rings(left: Area, right: Area) -> bool:

@@ -1,0 +1,236 @@
+"""What an edit of a plan holds, and the operation of the kernel that it means."""
+
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
+
+import shapely
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.store.refusals import InvalidRequestError
+from geo.plans import Change, Draft
+from geo.plans import operations as op
+
+Position = tuple[float, float]
+Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z_.-]{1,40}$", examples=["310112103008001"])]
+Name = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$", examples=["兴银花园第三网格"])
+]
+Line = Annotated[list[Position], Field(min_length=2, max_length=10_000)]
+Ring = Annotated[list[Position], Field(min_length=4, max_length=100_000)]
+Area = Annotated[
+    list[Ring], Field(min_length=1, max_length=1000, description="outer ring, then holes, lon/lat EPSG:4490")
+]
+
+
+class _Edit(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    level: Annotated[str, Field(description="层级编码", examples=["grid"])]
+
+    @abstractmethod
+    def change(self, draft: Draft) -> Change:
+        """Make the change on a draft."""
+
+
+class MoveBorder(_Edit):
+    """Drag shared vertices."""
+
+    operation: Literal["move_border"]
+    moves: Annotated[
+        list[tuple[Position, Position]], Field(min_length=1, description="[from, to] per vertex")
+    ]
+
+    def change(self, draft: Draft) -> Change:
+        """Move vertices."""
+        return op.move_border(draft, self.level, dict(self.moves))
+
+
+class RedrawBorder(_Edit):
+    """A line takes the place of the common border of two zones."""
+
+    operation: Literal["redraw_border"]
+    codes: tuple[Code, Code]
+    line: Line
+
+    def change(self, draft: Draft) -> Change:
+        """Redraw a border."""
+        return op.redraw_border(draft, self.level, self.codes, shapely.LineString(self.line))
+
+
+class Split(_Edit):
+    """Split a zone by a line."""
+
+    operation: Literal["split"]
+    code: Code
+    line: Line
+    codes: Annotated[list[Code], Field(min_length=1, description="codes of the new pieces, largest first")]
+    names: list[Name] = []
+
+    def change(self, draft: Draft) -> Change:
+        """Split a zone."""
+        line = shapely.LineString(self.line)
+        return op.split(draft, self.level, self.code, line, codes=self.codes, names=self.names)
+
+
+class Merge(_Edit):
+    """Merge zones into the first."""
+
+    operation: Literal["merge"]
+    codes: Annotated[list[Code], Field(min_length=2)]
+
+    def change(self, draft: Draft) -> Change:
+        """Merge zones."""
+        return op.merge(draft, self.level, self.codes)
+
+
+class Reshape(_Edit):
+    """Give a zone the shape of an area."""
+
+    operation: Literal["reshape"]
+    code: Code
+    area: Area
+    heir: Code | None = None
+
+    def change(self, draft: Draft) -> Change:
+        """Reshape a zone."""
+        return op.reshape(draft, self.level, self.code, polygon_of(self.area), heir=self.heir)
+
+
+class Paint(_Edit):
+    """Give blocks, estates or buildings to a zone."""
+
+    operation: Literal["paint"]
+    code: Code
+    areas: Annotated[list[Area], Field(min_length=1, max_length=1000)]
+
+    def change(self, draft: Draft) -> Change:
+        """Give areas to a zone."""
+        return op.paint(draft, self.level, self.code, [polygon_of(area) for area in self.areas])
+
+
+class Carve(_Edit):
+    """Carve a dedicated zone."""
+
+    operation: Literal["carve"]
+    code: Code
+    name: Name
+    area: Area
+
+    def change(self, draft: Draft) -> Change:
+        """Carve a dedicated zone."""
+        return op.carve(draft, self.level, self.code, self.name, polygon_of(self.area))
+
+
+class FillGap(_Edit):
+    """Draw a new or existing zone into a gap."""
+
+    operation: Literal["fill_gap"]
+    code: Code
+    name: Name | None = None
+    parent: Code | None = None
+    area: Area
+
+    def change(self, draft: Draft) -> Change:
+        """Draw a zone into a gap."""
+        area = polygon_of(self.area)
+        return op.fill_gap(draft, self.level, area, code=self.code, name=self.name or "", parent=self.parent)
+
+
+class Delete(_Edit):
+    """Delete a zone; a neighbour takes its ground."""
+
+    operation: Literal["delete"]
+    code: Code
+    heir: Code | None = None
+
+    def change(self, draft: Draft) -> Change:
+        """Delete a zone."""
+        return op.delete(draft, self.level, self.code, heir=self.heir)
+
+
+class Regroup(_Edit):
+    """Make a functional zone of communities."""
+
+    operation: Literal["regroup"]
+    code: Code
+    name: Name | None = None
+    members: list[Code]
+    of: Annotated[str, Field(examples=["community"])] = "community"
+
+    def change(self, draft: Draft) -> Change:
+        """Regroup members."""
+        return op.regroup(draft, self.level, self.code, self.members, of=self.of, name=self.name or "")
+
+
+class Describe(_Edit):
+    """Rename a zone or set its staff."""
+
+    operation: Literal["describe"]
+    code: Code
+    name: Name | None = None
+    staff: Annotated[list[dict[str, Any]] | None, Field(max_length=50)] = None
+
+    def change(self, draft: Draft) -> Change:
+        """Rename, or set staff."""
+        return op.describe(draft, self.level, self.code, name=self.name, staff=self.staff)
+
+
+class Renumber(_Edit):
+    """Give zones new codes."""
+
+    operation: Literal["renumber"]
+    codes: Annotated[dict[Code, Code], Field(min_length=1, description="old code → new code")]
+
+    def change(self, draft: Draft) -> Change:
+        """Renumber zones."""
+        return op.renumber(draft, self.level, self.codes)
+
+
+class Except(_Edit):
+    """Register a gap as an exception."""
+
+    operation: Literal["exception"]
+    code: Code
+    name: Name
+    cause: Name
+    area: Area
+
+    def change(self, draft: Draft) -> Change:
+        """Register an exception."""
+        return op.register_exception(draft, self.code, self.name, self.cause, polygon_of(self.area))
+
+
+Edit = Annotated[
+    MoveBorder
+    | RedrawBorder
+    | Split
+    | Merge
+    | Reshape
+    | Paint
+    | Carve
+    | FillGap
+    | Delete
+    | Regroup
+    | Describe
+    | Renumber
+    | Except,
+    Field(discriminator="operation"),
+]
+
+
+def polygon_of(rings: list[list[Position]]) -> shapely.Polygon:
+    """Return the polygon of rings in lon/lat, the first being the outer one.
+
+    Raises
+    ------
+    InvalidRequestError
+        A ring crosses itself or lies outside of the outer one.
+    """
+    polygon = shapely.Polygon(rings[0], rings[1:])
+    if not shapely.is_valid(polygon):
+        raise InvalidRequestError(
+            f"所画的范围不是有效的面: {shapely.is_valid_reason(polygon)}。",
+            "the area is no valid polygon",
+            remedy="请画一个不自相交的闭合范围。",
+        )
+    return polygon
