@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import sedonadb
 import shapely
+from numpy.typing import NDArray
 
 from geo.assignment import ZoneIndex
 from geo.samples import random_points, random_zones
@@ -25,14 +26,12 @@ from tests.benchmarks.report import Report, peak_mib
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
 POINTS = 10_000_000
 VERTICES = 100
 ZONES = (2_285, 50_000)
 PEER_RUNS = 3
 
-Rows = NDArray[np.int32] if TYPE_CHECKING else None
+Rows = NDArray[np.int32]
 
 
 def run(report: Report) -> None:
@@ -57,8 +56,9 @@ def _compare(report: Report, count: int) -> None:
         load = report.measure("saved index opened", lambda: ZoneIndex.load(Path(folder) / "zones.npy"))
     some = max(len(lon) // 10, 1)
     report.note(
-        f"**{len(lon):,} clustered points, {len(zones):,} zones of {VERTICES} vertices**: index built in {build:.2f} s, "
-        f"{index.nbytes / 2**20:.0f} MiB, opened from a file in {load * 1000:.1f} ms; peak memory of building and "
+        f"**{len(lon):,} clustered points, {len(zones):,} zones of {VERTICES} vertices**: "
+        f"index built in {build:.2f} s, {index.nbytes / 2**20:.0f} MiB, "
+        f"opened from a file in {load * 1000:.1f} ms; peak memory of building and "
         f"locating {memory:.0f} MiB above the input; {(rows >= 0).mean():.1%} of the points are in a zone."
     )
     speed = len(lon) / ours / 1e6
@@ -110,7 +110,9 @@ def _tree(zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.flo
     return act
 
 
-def _duckdb(zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Callable[[], Rows]:
+def _duckdb(
+    zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> Callable[[], Rows]:
     database = duckdb.connect()
     try:
         database.execute("LOAD spatial")
@@ -131,10 +133,14 @@ def _duckdb(zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.f
     return act
 
 
-def _sedona(zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Callable[[], Rows]:
+def _sedona(
+    zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> Callable[[], Rows]:
     session = sedonadb.connect()
     shapes = gpd.GeoDataFrame({"zone": np.arange(len(zones))}, geometry=zones.geometry.array)
-    points = gpd.GeoDataFrame({"point": np.arange(len(lon))}, geometry=gpd.points_from_xy(lon, lat, crs=zones.crs))
+    points = gpd.GeoDataFrame(
+        {"point": np.arange(len(lon))}, geometry=gpd.points_from_xy(lon, lat, crs=zones.crs)
+    )
     session.create_data_frame(shapes).to_view("zones", overwrite=True)
     session.create_data_frame(points).to_view("points", overwrite=True)
     query = "SELECT p.point, z.zone FROM points p JOIN zones z ON ST_Intersects(z.geometry, p.geometry)"
@@ -146,7 +152,9 @@ def _sedona(zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.f
     return act
 
 
-PEERS: dict[str, Callable[[gpd.GeoDataFrame, NDArray[np.float64], NDArray[np.float64]], Callable[[], Rows]]] = {
+PEERS: dict[
+    str, Callable[[gpd.GeoDataFrame, NDArray[np.float64], NDArray[np.float64]], Callable[[], Rows]]
+] = {
     "geopandas.sjoin": _sjoin,
     "shapely STRtree (built and queried)": _tree,
     "DuckDB spatial": _duckdb,

@@ -53,7 +53,8 @@ class Report:
     def versions(self, *packages: str) -> None:
         """Write the machine and the versions of what is compared."""
         found = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
-        self.note(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}; {found}.")
+        cores = len(os.sched_getaffinity(0))
+        self.note(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}; {found}.")
 
     def measure(self, name: str, act: Callable[[], Any], *, runs: int | None = None) -> float:
         """Return the median of the seconds that an act takes; each run is printed, so that a noisy machine shows."""
@@ -70,8 +71,7 @@ class Report:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Write a table; numbers to three digits."""
-        text = [[f"{cell:,.3g}" if isinstance(cell, float) and cell < 1000 else f"{cell:,.0f}" if isinstance(cell, float)
-                 else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]  # fmt: skip
+        text = [[_shown(cell) for cell in row] for row in rows]
         lines = [f"| {' | '.join(row)} |" for row in ([*columns], ["---"] * len(columns), *text)]
         sys.stdout.write("\n".join(lines) + "\n\n")
         sys.stdout.flush()
@@ -79,10 +79,24 @@ class Report:
 
     def write(self) -> None:
         """Replace this topic's section of ``RESULTS.md``; the other topics' stay."""
-        page = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Benchmarks\n\n`make bench` writes this page.\n"
+        page = (
+            RESULTS.read_text(encoding="utf-8")
+            if RESULTS.exists()
+            else "# Benchmarks\n\n`make bench` writes this page.\n"
+        )
         page = re.sub(rf"\n## {re.escape(self.topic)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
         heading = f"\n## {self.topic}\n\nSize {self.size:g} of the goals, medians of {self.runs} runs unless said.\n"
-        RESULTS.write_text(page.rstrip("\n") + "\n" + heading + "\n" + "\n".join(self.lines).rstrip("\n") + "\n", encoding="utf-8")
+        RESULTS.write_text(
+            page.rstrip("\n") + "\n" + heading + "\n" + "\n".join(self.lines).rstrip("\n") + "\n",
+            encoding="utf-8",
+        )
+
+
+def _shown(cell: object) -> str:
+    """Return a cell of a table as text."""
+    if isinstance(cell, float):
+        return f"{cell:,.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"  # noqa: PLR2004 - thousands need no digits
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def peak_mib() -> float:

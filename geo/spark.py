@@ -1,0 +1,374 @@
+"""Assignment of files larger than one machine: the same index over GeoParquet, here or on a Spark cluster.
+
+A source is one Parquet file or a folder of them. It is cut into *parts* of whole row groups. Each part becomes one file
+of answers, written whole or not at all, which carries its own counts and a fingerprint of what it was computed from. So
+a run that was interrupted continues with the parts that are missing, and one with other zones starts over. Spark
+(``pip install onegrid[spark]``; OneGrid itself on every executor) only spreads the parts: both engines run `run_part`.
+
+Use it from some 100 million points on, or when the points already lie on a cluster's storage; below that one machine
+is done before a cluster has started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+import pyproj
+import shapely
+
+from geo.assignment import ZoneIndex, explain, subject_points, territory_index
+from geo.errors import FileFormatError, MixedReferenceError
+from geo.records import UNASSIGNED_REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+    from shapely import MultiPolygon, Polygon
+
+PART_ROWS = 1_000_000
+"""Rows of a part, about: a part is what is lost when a machine dies."""
+
+_BATCH_ROWS = 1 << 17
+_KEY = b"onegrid"
+_ANSWER = pa.schema(
+    [("code", pa.string()), ("kind", pa.string()), ("zone", pa.string()), ("reason", pa.string())]
+)
+_REASONS = pa.array([None, *UNASSIGNED_REASONS], pa.string())
+_OUTCOMES = ["assigned", *UNASSIGNED_REASONS]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Row groups of one source file, and where their answers go.
+
+    Parameters
+    ----------
+    source, target
+        URIs or paths that every machine can reach.
+    row_groups
+        Positions in the source.
+    fingerprint
+        What the answers depend on: zones, territory, and the source's size and date.
+    """
+
+    source: str
+    target: str
+    row_groups: tuple[int, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What every machine needs: it is broadcast once.
+
+    Parameters
+    ----------
+    index
+        Index of the zones.
+    territory
+        Index of the territory, which tells a gap from the outside.
+    codes
+        Code of each zone, by row.
+    """
+
+    index: ZoneIndex
+    territory: ZoneIndex
+    codes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, zones: gpd.GeoDataFrame, boundary: Polygon | MultiPolygon | None = None) -> Engine:
+        """Index zones with a ``code`` column, and their territory (see `geo.assignment.territory_index`)."""
+        return cls(ZoneIndex(zones), territory_index(zones, boundary), tuple(zones["code"].astype(str)))
+
+    def fingerprint(self) -> str:
+        """Return a digest of the zones, their codes and the territory."""
+        digest = hashlib.sha256(json.dumps(self.codes).encode())
+        digest.update(self.index.to_bytes().data)
+        digest.update(self.territory.to_bytes().data)
+        return digest.hexdigest()
+
+
+def assign_files(
+    zones: gpd.GeoDataFrame,
+    source: str,
+    target: str,
+    *,
+    level: str,
+    boundary: Polygon | MultiPolygon | None = None,
+    session: Any = None,  # noqa: ANN401 - a pyspark SparkSession; pyspark is an optional package
+    part_rows: int = PART_ROWS,
+) -> pd.DataFrame:
+    """Assign the subjects of Parquet files to the zones of one level, and reconcile.
+
+    Parameters
+    ----------
+    zones
+        Zones of the level with ``code``, in lon/lat.
+    source
+        A Parquet file or a folder of them (path or URI): ``code``, ``kind`` (optional), and either ``lon`` and
+        ``lat`` in degrees or a GeoParquet geometry in a geographic reference.
+    target
+        Folder for the answers: one Parquet file per part with ``code, kind, zone, reason``; zone is a zone's code or
+        null, reason null or one of ``geo.records.UNASSIGNED_REASONS``.
+    level
+        Code of the level, for the reconciliation.
+    boundary
+        The territory.
+    session
+        A ``pyspark.sql.SparkSession``; without one the parts run here one after another.
+    part_rows
+        Rows of a part, about.
+
+    Returns
+    -------
+    DataFrame
+        As `geo.assignment.reconcile`: ``level, kind, total, assigned, outside, gap, no_location, bad_location``.
+
+    Raises
+    ------
+    FileFormatError
+        If the source has no Parquet file, or a file no location or code.
+    MixedReferenceError
+        If a file's geometry is in a projected reference.
+
+    Examples
+    --------
+    >>> import tempfile, geopandas as gpd
+    >>> from shapely import box
+    >>> zones = gpd.GeoDataFrame({"code": ["a"]}, geometry=[box(0, 0, 1, 1)])
+    >>> people = pd.DataFrame({"code": ["p", "q"], "lon": [0.5, 7.0], "lat": [0.5, 7.0]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     people.to_parquet(f"{folder}/people.parquet")
+    ...     assign_files(zones, f"{folder}/people.parquet", f"{folder}/out", level="grid")
+      level     kind  total  assigned  outside  gap  no_location  bad_location
+    0  grid  subject      2         1        1    0            0             0
+    """
+    engine = Engine.of(zones, boundary)
+    parts = plan(source, target, engine.fingerprint(), part_rows=part_rows)
+    filesystem, folder = _filesystem(target)
+    filesystem.create_dir(folder, recursive=True)
+    _remove_strays(filesystem, folder, parts)
+    here = session is None
+    counts = [run_part(part, engine) for part in parts] if here else _on_spark(session, parts, engine)
+    return _reconciled(level, counts)
+
+
+def plan(source: str, target: str, fingerprint: str, *, part_rows: int = PART_ROWS) -> list[Part]:
+    """Cut the source into parts, in the order of file names and rows.
+
+    Parameters
+    ----------
+    source, target
+        As for `assign_files`.
+    fingerprint
+        Of the engine.
+    part_rows
+        A part is the fewest whole row groups with at least so many rows.
+    """
+    filesystem, path = _filesystem(source)
+    info = filesystem.get_file_info(path)
+    found = (
+        filesystem.get_file_info(pa.fs.FileSelector(path))
+        if info.type == pa.fs.FileType.Directory
+        else [info]
+    )
+    files = sorted(
+        (
+            file
+            for file in found
+            if file.type == pa.fs.FileType.File and not file.base_name.startswith((".", "_"))
+        ),
+        key=lambda file: file.base_name,
+    )
+    if not files:
+        raise FileFormatError(
+            f"{source} 中没有 Parquet 文件。", "no Parquet file in the source", remedy="请检查路径。"
+        )
+    prefix = source[: source.rfind(path)] if source.endswith(path) else ""
+    parts = []
+    for file in files:
+        metadata = pq.read_metadata(file.path, filesystem=filesystem)
+        stamp = f"{fingerprint}:{file.base_name}:{file.size}:{file.mtime_ns}"
+        groups: list[int] = []
+        rows = 0
+        for group in range(metadata.num_row_groups):
+            groups.append(group)
+            rows += metadata.row_group(group).num_rows
+            if rows >= part_rows or group == metadata.num_row_groups - 1:
+                name = f"{posixpath.splitext(file.base_name)[0]}-{groups[0]:05}-{groups[-1]:05}.parquet"
+                parts.append(Part(prefix + file.path, posixpath.join(target, name), tuple(groups), stamp))
+                groups, rows = [], 0
+    return parts
+
+
+def run_part(part: Part, engine: Engine) -> dict[str, list[int]]:
+    """Assign one part, unless its answers are there already, and return its counts.
+
+    Parameters
+    ----------
+    part
+        One of `plan`.
+    engine
+        The same on every machine.
+
+    Returns
+    -------
+    dict
+        Per kind: the numbers assigned, outside, in a gap, without and with a bad location.
+    """
+    filesystem, path = _filesystem(part.target)
+    done = _counts_of(filesystem, path, part.fingerprint)
+    if done is not None:
+        return done
+    counts: dict[str, NDArray[np.int64]] = {}
+    draft = f"{path}.draft"
+    source_filesystem, source_path = _filesystem(part.source)
+    with source_filesystem.open_input_file(source_path) as stream:
+        file = pq.ParquetFile(stream)
+        columns, geometry = _columns(file, part.source)
+        with pq.ParquetWriter(draft, _ANSWER, filesystem=filesystem, compression="zstd") as writer:
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(part.row_groups), columns=columns):
+                answer, codes = _answer(batch, geometry, engine)
+                writer.write_batch(answer)
+                kinds = answer.column("kind").dictionary_encode()
+                numbers = np.bincount(
+                    kinds.indices.to_numpy() * len(_OUTCOMES) + codes,
+                    minlength=len(kinds.dictionary) * len(_OUTCOMES),
+                )
+                for kind, more in zip(
+                    kinds.dictionary.to_pylist(), numbers.reshape(-1, len(_OUTCOMES)), strict=True
+                ):
+                    counts[kind] = counts.get(kind, 0) + more
+            plain = {kind: numbers.tolist() for kind, numbers in sorted(counts.items())}
+            writer.add_key_value_metadata(
+                {_KEY: json.dumps({"fingerprint": part.fingerprint, "counts": plain})}
+            )
+    filesystem.move(draft, path)
+    return plain
+
+
+def _answer(
+    batch: pa.RecordBatch, geometry: str | None, engine: Engine
+) -> tuple[pa.RecordBatch, NDArray[np.int8]]:
+    """Return the answers of a batch of subjects and their reason codes."""
+    if geometry is None:
+        lon, lat = (
+            batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in ("lon", "lat")
+        )
+    else:
+        # What is no WKB has no shape that GEOS could place: POINT (inf inf) makes it a bad location.
+        wkb = batch.column(geometry).to_numpy(zero_copy_only=False)
+        shapes = shapely.from_wkb(wkb, on_invalid="ignore")
+        lon, lat = subject_points(gpd.GeoSeries(shapes))
+        broken = shapely.is_missing(shapes) & ~pd.isna(wkb)
+        lon[broken] = lat[broken] = np.inf
+    rows = engine.index.locate(lon, lat)
+    codes = explain(rows, lon, lat, territory=engine.territory)
+    zone = pa.array(engine.codes, pa.string()).take(pa.array(rows, mask=rows < 0))
+    names = batch.schema.names
+    kind = batch.column("kind").cast(pa.string()).fill_null("subject") if "kind" in names else None
+    if kind is None:
+        kind = pa.array(["subject"]).take(pa.array(np.zeros(len(rows), dtype=np.int32)))
+    arrays = [batch.column("code").cast(pa.string()), kind, zone, _REASONS.take(pa.array(codes))]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ANSWER), codes
+
+
+def _columns(file: pq.ParquetFile, source: str) -> tuple[list[str], str | None]:
+    """Return the columns to read of a source, and its geometry unless it has lon and lat."""
+    names = file.schema_arrow.names
+    if "code" not in names:
+        raise FileFormatError(
+            f"{source} 缺少 code 列。", "the source has no column code", remedy="请补上对象编码列。"
+        )
+    kept = ["code", *(["kind"] if "kind" in names else [])]
+    if {"lon", "lat"} <= set(names):
+        return [*kept, "lon", "lat"], None
+    meta = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
+    geometry = meta.get("primary_column")
+    if geometry not in names:
+        raise FileFormatError(
+            f"{source} 既没有 lon、lat 列，也没有 GeoParquet 几何列。",
+            "the source has neither lon and lat nor a GeoParquet geometry",
+            remedy="请提供经纬度列或 GeoParquet 文件。",
+        )
+    declared = meta["columns"][geometry].get("crs")  # absent means OGC:CRS84 by the GeoParquet specification
+    if declared is not None and not pyproj.CRS.from_user_input(declared).is_geographic:
+        raise MixedReferenceError(
+            f"{source} 使用投影坐标，定位需要经纬度。",
+            "the source is in a projected reference",
+            remedy="请先转换到 EPSG:4490（onegrid load 或 geo.crs.to_internal）。",
+        )
+    return [*kept, geometry], geometry
+
+
+def _counts_of(filesystem: pa.fs.FileSystem, path: str, fingerprint: str) -> dict[str, list[int]] | None:
+    """Return the counts of answers that are there already, None if they are not, or of something else."""
+    if filesystem.get_file_info(path).type == pa.fs.FileType.NotFound:
+        return None
+    metadata = pq.read_metadata(path, filesystem=filesystem).metadata or {}
+    known = json.loads(metadata.get(_KEY, b"{}"))
+    return known["counts"] if known.get("fingerprint") == fingerprint else None
+
+
+def _remove_strays(filesystem: pa.fs.FileSystem, folder: str, parts: list[Part]) -> None:
+    """Remove answers of earlier runs that no part of this one replaces, and drafts of runs that died."""
+    own = {posixpath.basename(part.target) for part in parts}
+    for file in filesystem.get_file_info(pa.fs.FileSelector(folder)):
+        ours = file.base_name.endswith((".parquet", ".parquet.draft")) and file.base_name not in own
+        if ours and (file.base_name.endswith(".draft") or _is_answer(filesystem, file.path)):
+            filesystem.delete_file(file.path)
+
+
+def _is_answer(filesystem: pa.fs.FileSystem, path: str) -> bool:
+    """Return whether a file is one that `run_part` wrote."""
+    return _KEY in (pq.read_metadata(path, filesystem=filesystem).metadata or {})
+
+
+def _on_spark(session: Any, parts: list[Part], engine: Engine) -> list[dict[str, list[int]]]:  # noqa: ANN401
+    """Run the parts on a cluster: the engine is broadcast, the parts are rows, the counts come back."""
+    shared = session.sparkContext.broadcast(engine)
+
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                part = Part(row["source"], row["target"], tuple(row["row_groups"]), row["fingerprint"])
+                yield pa.RecordBatch.from_pydict({"counts": [json.dumps(run_part(part, shared.value))]})
+
+    rows = [(part.source, part.target, list(part.row_groups), part.fingerprint) for part in parts]
+    frame = session.createDataFrame(
+        rows, "source string, target string, row_groups array<int>, fingerprint string"
+    )
+    # One task per part: a task that dies is tried again alone, elsewhere.
+    spread = frame.repartitionByRange(max(len(parts), 1), "target")
+    answers = spread.mapInArrow(work, "counts string").collect()
+    shared.unpersist()
+    return [json.loads(answer["counts"]) for answer in answers]
+
+
+def _reconciled(level: str, counts: Iterable[dict[str, list[int]]]) -> pd.DataFrame:
+    """Add up the counts of the parts."""
+    total: dict[str, NDArray[np.int64]] = {}
+    for part in counts:
+        for kind, numbers in part.items():
+            total[kind] = total.get(kind, 0) + np.array(numbers, dtype=np.int64)
+    rows = [(level, kind, int(total[kind].sum()), *total[kind].tolist()) for kind in sorted(total)]
+    return pd.DataFrame(rows, columns=["level", "kind", "total", *_OUTCOMES])
+
+
+def _filesystem(place: str) -> tuple[pa.fs.FileSystem, str]:
+    """Return the file system of a path or URI, and the path in it."""
+    if "://" in place:
+        filesystem, path = pa.fs.FileSystem.from_uri(place)
+        return filesystem, path
+    return pa.fs.LocalFileSystem(), place
