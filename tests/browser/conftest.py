@@ -21,7 +21,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from sqlalchemy.orm import Session
 
 from api.settings import BOUNDARIES
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "Grids-of-a-town-7"  # noqa: S105  of an account that lives for one session of tests
 START_SECONDS = 90
+
+expect.set_options(timeout=20_000)  # a busy machine is no failure
 
 FLAGS = [
     "--headless",

@@ -143,7 +143,7 @@ export function legend(store) {
             h(
               "li",
               {},
-              h("i", { style: `background:${classColour(index, classes.length)}` }),
+              h("i", { style: `background:${classColour(index, classes.length)}b8` }),
               h("span", { class: "number" }, low === high ? figures.whole(low) : `${figures.whole(low)} – ${figures.whole(high)}`),
               h("span", {}, unit),
               h("span", { class: "number count" }, t("legend.zones", figures.whole(count))),
@@ -153,7 +153,7 @@ export function legend(store) {
             h(
               "li",
               {},
-              h("i", { style: `background:${UNKNOWN}` }),
+              h("i", { style: `background:${UNKNOWN}b8` }),
               h("span", {}, t("legend.unknown")),
               h("span", {}),
               h("span", { class: "number count" }, t("legend.zones", figures.whole(unknown))),
