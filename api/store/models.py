@@ -527,6 +527,7 @@ class FusionGrid(Base):
     business: Mapped[int]
     institution: Mapped[int]
     people: Mapped[int]
+    people_unknown: Mapped[int] = mapped_column(comment="households whose people are unknown")
     rule: Mapped[str] = mapped_column(comment="how it breaks the rules of size; empty: it does not")
     explanation: Mapped[str]
     geom: Mapped[WKBElement] = _geometry("GEOMETRY")
@@ -552,6 +553,7 @@ class FusionCell(Base):
     business: Mapped[int]
     institution: Mapped[int]
     people: Mapped[int]
+    people_unknown: Mapped[int] = mapped_column(comment="households whose people are unknown")
     geom: Mapped[WKBElement] = _geometry("GEOMETRY")
     __table_args__ = (Index("ix_fusion_cell_geom", "geom", postgresql_using="gist"),)
 

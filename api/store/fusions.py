@@ -1,0 +1,485 @@
+"""多格合一 of a version: departments' layers fused by the kernel, stored, and read as answers and frames."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from psycopg.types.json import Jsonb
+from sqlalchemy import select, text
+
+from api.store import audit, bulk, models
+from api.store.errors import NotFoundError
+from api.store.located import read_footprints, read_located
+from api.store.networks import read_streets
+from api.store.progress import Progress, silent
+from api.store.refusals import InvalidRequestError
+from api.store.territories import boundary_of, find_territory, levels_of
+from api.store.versions import VersionInfo, get_version
+from api.store.zonesets import plain, read_zones
+from geo.crs import INTERNAL_CRS
+from geo.fusion import REASONS, Fusion, FusionProfile, fuse
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+COUNTS = ("household", "business", "institution", "people")
+
+SUMS = (*COUNTS, "people_unknown")
+"""Figures of cells and grids: people are summed over households whose number is known."""
+
+_COUNT_TYPES = dict.fromkeys(COUNTS, "int8")
+
+CONFLICT_TYPES = {
+    "fusion_id": "int8",
+    "number": "int8",
+    "kind": "text",
+    "departments": "text[]",
+    "codes": "jsonb",
+    "length_m": "float8",
+    "area_m2": "float8",
+    "width_m": "float8",
+    **_COUNT_TYPES,
+    "message": "text",
+    "message_en": "text",
+    "geom": bulk.GEOMETRY,
+}
+
+GRID_TYPES = {
+    "fusion_id": "int8",
+    "code": "text",
+    "name": "text",
+    "kind": "text",
+    "leading": "text[]",
+    "sources": "jsonb",
+    "cells": "int8[]",
+    "area_m2": "float8",
+    **_COUNT_TYPES,
+    "people_unknown": "int8",
+    "rule": "text",
+    "explanation": "text",
+    "geom": bulk.GEOMETRY,
+}
+
+CELL_TYPES = {
+    "fusion_id": "int8",
+    "cell": "int8",
+    "codes": "jsonb",
+    "grid": "text",
+    "reason": "text",
+    "estate": "bool",
+    "inside": "bool",
+    "area_m2": "float8",
+    **_COUNT_TYPES,
+    "people_unknown": "int8",
+    "geom": bulk.GEOMETRY,
+}
+
+
+@dataclass(frozen=True)
+class FusionOptions:
+    """What a planner chooses for a fusion.
+
+    Parameters
+    ----------
+    layers
+        Codes of two to eight layers (or of levels, where a layer has several).
+    leading
+        The one that decides where they differ; None lets them vote.
+    pins
+        Cell of the stored fusion of the same input → code of the zone of the leading layer that it must go to.
+    within
+        Level whose zones no proposed grid may cross, such as ``community``; None: none.
+    profile
+        Thresholds.
+    """
+
+    layers: tuple[str, ...]
+    leading: str | None = None
+    pins: dict[int, str] = field(default_factory=dict)
+    within: str | None = None
+    profile: FusionProfile = field(default_factory=FusionProfile)
+
+
+def compute_fusion(
+    session: Session,
+    territory: str,
+    version: str,
+    options: FusionOptions,
+    progress: Progress = silent,
+    *,
+    actor: audit.Actor | None = None,
+) -> dict[str, Any]:
+    """Fuse layers of a version and store cells, crosswalk, conflicts and proposal in place of the former ones.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds the result.
+    territory
+        Code of the territory.
+    version
+        Code of one of its versions.
+    options
+        What to fuse, and how.
+    progress
+        Told how far it is.
+    actor
+        Who asks, for the audit trail.
+
+    Returns
+    -------
+    dict
+        As :func:`fusion_summary`.
+
+    Raises
+    ------
+    NotFoundError
+        No such territory, version, layer or level.
+    InvalidRequestError
+        The version is another territory's.
+    ZonesError
+        From the kernel: layers that cannot be overlaid, a leading layer or pin that does not exist.
+    """
+    info = version_within(session, territory, version)
+    actor = actor or audit.Actor()
+    progress(0.02, "读取各条线网格")
+    levels = _levels(session, info, options.layers)
+    layers = {name: read_zones(session, info, level) for name, level in levels.items()}
+    parents = None
+    if options.within is not None:
+        parents = read_zones(session, info, _levels(session, info, (options.within,))[options.within])
+    footprints = read_footprints(session, info.territory_id, ("estate", "building"))
+    streets = read_streets(session, info.territory_id)
+    progress(0.15, f"叠加 {len(layers)} 个条线")
+    fused = fuse(
+        layers,
+        boundary=boundary_of(session, info.territory_id),
+        estates=footprints[footprints["kind"] == "estate"],
+        buildings=footprints[footprints["kind"] == "building"],
+        streets=streets if len(streets) else None,
+        subjects=read_located(session, info.territory_id),
+        parents=parents,
+        leading=options.leading,
+        pins=options.pins or None,
+        profile=options.profile,
+    )
+    progress(0.85, "保存融合结果")
+    session.execute(text("DELETE FROM fusion WHERE version_id = :id"), {"id": info.id})
+    row = models.Fusion(
+        version_id=info.id,
+        layers=list(options.layers),
+        leading=fused.leading,
+        options=plain({**asdict(options), "pins": {str(cell): code for cell, code in options.pins.items()}}),
+        agreed_kept=float(fused.agreed_kept),
+        crosswalk=_records(fused.crosswalk),
+        unassigned=_records(fused.unassigned),
+        made_by=actor.account,
+    )
+    session.add(row)
+    session.flush()
+    _copy(session, row.id, fused)
+    audit.record(
+        session,
+        actor,
+        "fusion.compute",
+        info.code,
+        layers=list(options.layers),
+        conflicts=len(fused.conflicts),
+        grids=len(fused.proposal),
+    )
+    progress(1.0, f"融合完成: {len(fused.conflicts)} 处分歧，{len(fused.proposal)} 个新网格")
+    return fusion_summary(session, territory, info.code)
+
+
+def version_within(session: Session, territory: str, version: str | None) -> VersionInfo:
+    """Return a version of a territory, by default its newest.
+
+    Raises
+    ------
+    NotFoundError
+        No such territory or version.
+    InvalidRequestError
+        The version is another territory's.
+    """
+    found = find_territory(session, territory)
+    info = get_version(session, version or found.code)
+    if info.territory_id != found.id:
+        raise InvalidRequestError(
+            f"版本 {info.code} 不属于辖区“{territory}”。",
+            f"{info.code} is no version of {territory}",
+            remedy=f"请用辖区“{info.territory}”，或换一个版本。",
+        )
+    return info
+
+
+def _levels(session: Session, version: VersionInfo, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the level that each name means: a level, or a layer with a single one."""
+    rows = session.execute(
+        text("SELECT DISTINCT level_id FROM zone WHERE version_id = :id"), {"id": version.id}
+    )
+    filled = set(rows.scalars())
+    there = [level for level in levels_of(session, version.territory_id) if level.id in filled]
+    codes = {level.code for level in there}
+    found: dict[str, str] = {}
+    for name in names:
+        of_layer = [level.code for level in there if level.level.layer == name]
+        if name in codes:
+            found[name] = name
+        elif len(of_layer) == 1:
+            found[name] = of_layer[0]
+        else:
+            raise NotFoundError(
+                f"版本 {version.code} 没有图层“{name}”，或它有多个层级。",
+                f"{version.code} has no layer {name!r}, or it has several levels",
+                remedy=f"可用: {'、'.join(level.code for level in there)}。",
+            )
+    return found
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    records: Any = plain(frame.astype(object).to_dict("records"))
+    return list(records)
+
+
+def _copy(session: Session, fusion_id: int, fused: Fusion) -> None:
+    layers = list(fused.cells.columns[1 : list(fused.cells.columns).index("estate")])
+    conflicts = (
+        (
+            fusion_id,
+            number,
+            row["kind"],
+            list(row["departments"]),
+            Jsonb(plain(row["codes"])),
+            float(row["length_m"]),
+            float(row["area_m2"]),
+            None if np.isnan(row["width_m"]) else float(row["width_m"]),
+            *(int(row[name]) for name in COUNTS),
+            row["message"],
+            row["message_en"],
+            bulk.to_ewkb([row["geometry"]])[0],
+        )
+        for number, row in enumerate(fused.conflicts.to_dict("records"), start=1)
+    )
+    bulk.copy_rows(session, "fusion_conflict", CONFLICT_TYPES, conflicts)
+    grids = (
+        (
+            fusion_id,
+            row["code"],
+            row["name"],
+            row["kind"],
+            list(row["leading"]),
+            Jsonb(plain(row["sources"])),
+            [int(cell) for cell in row["cells"]],
+            float(row["area_m2"]),
+            *(int(row[name]) for name in SUMS),
+            row["rule"],
+            row["explanation"],
+            bulk.to_ewkb([row["geometry"]])[0],
+        )
+        for row in fused.proposal.to_dict("records")
+    )
+    bulk.copy_rows(session, "fusion_grid", GRID_TYPES, grids)
+    cells = (
+        (
+            fusion_id,
+            int(row["cell"]),
+            Jsonb({name: plain(row[name]) for name in layers}),
+            plain(row["grid"]),
+            plain(row["reason"]),
+            bool(row["estate"]),
+            bool(row["inside"]),
+            float(row["area_m2"]),
+            *(int(row[name]) for name in SUMS),
+            bulk.to_ewkb([row["geometry"]])[0],
+        )
+        for row in fused.cells.to_dict("records")
+    )
+    bulk.copy_rows(session, "fusion_cell", CELL_TYPES, cells)
+
+
+def _fusion(session: Session, version: VersionInfo) -> models.Fusion:
+    found = session.scalar(select(models.Fusion).where(models.Fusion.version_id == version.id))
+    if found is None:
+        raise NotFoundError(
+            f"版本 {version.code} 还没有融合结果。",
+            f"no fusion of {version.code}",
+            remedy=f"请先融合: onegrid fuse {version.code} --layers …，"
+            f"或 POST /api/territories/{version.territory}/fusion。",
+        )
+    return found
+
+
+def fusion_summary(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
+    """Return the figures of a stored fusion.
+
+    Returns
+    -------
+    dict
+        ``version, layers, leading, options, agreed_kept`` (part of the length of agreed borders that the proposal
+        keeps), ``made_at, made_by, cells, grids, rule_breaks`` (grids that break rules of size), ``conflicts`` (per
+        kind: ``kind, count, length_m, area_m2``, counts) and ``unassigned``.
+
+    Raises
+    ------
+    NotFoundError
+        No such territory or version, or no fusion of it.
+    """
+    info = version_within(session, territory, version)
+    found = _fusion(session, info)
+    kinds = session.execute(
+        text(
+            """SELECT kind, count(*) AS count, sum(length_m) AS length_m, sum(area_m2) AS area_m2,
+                      sum(household)::bigint AS household, sum(business)::bigint AS business,
+                      sum(institution)::bigint AS institution, sum(people)::bigint AS people
+               FROM fusion_conflict WHERE fusion_id = :id GROUP BY kind ORDER BY min(number)"""
+        ),
+        {"id": found.id},
+    ).mappings()
+    figures = session.execute(
+        text(
+            """SELECT (SELECT count(*) FROM fusion_cell WHERE fusion_id = :id) AS cells, count(*) AS grids,
+                      count(*) FILTER (WHERE rule <> '') AS rule_breaks
+               FROM fusion_grid WHERE fusion_id = :id"""
+        ),
+        {"id": found.id},
+    ).mappings()
+    return {
+        "version": info.code,
+        "layers": list(found.layers),
+        "leading": found.leading,
+        "options": found.options,
+        "agreed_kept": found.agreed_kept,
+        "made_at": found.made_at.isoformat(),
+        "made_by": found.made_by,
+        **figures.one(),
+        "conflicts": [dict(row) for row in kinds],
+        "unassigned": list(found.unassigned),
+    }
+
+
+def read_fusion(session: Session, territory: str, version: str | None = None) -> Fusion:
+    """Read a stored fusion as the frames that the kernel made.
+
+    Raises
+    ------
+    NotFoundError
+        No such territory or version, or no fusion of it.
+    """
+    found = _fusion(session, version_within(session, territory, version))
+    cells = _frame(session, found.id, "fusion_cell", "cell")
+    codes = pd.DataFrame(cells.pop("codes").tolist(), columns=list(found.layers), dtype=object)
+    for position, name in enumerate(found.layers, start=1):
+        cells.insert(position, name, codes[name])
+    cells["explanation"] = [REASONS.get(reason) for reason in cells["reason"]]
+    return Fusion(
+        cells=cells,
+        crosswalk=pd.DataFrame(found.crosswalk),
+        conflicts=_frame(session, found.id, "fusion_conflict", "number"),
+        proposal=_frame(session, found.id, "fusion_grid", "code"),
+        unassigned=pd.DataFrame(found.unassigned),
+        leading=found.leading,
+        agreed_kept=found.agreed_kept,
+    )
+
+
+def _frame(session: Session, fusion_id: int, table: str, order: str) -> gpd.GeoDataFrame:
+    rows = session.execute(
+        text(
+            f"SELECT *, ST_AsBinary(geom) AS geometry FROM {table} WHERE fusion_id = :id ORDER BY {order}"  # noqa: S608
+        ),
+        {"id": fusion_id},
+    )
+    names = list(rows.keys())
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
+    frame = frame.drop(columns=[name for name in ("id", "fusion_id", "geom") if name in frame])
+    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
+    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+
+
+def conflict_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
+    """Return the conflicts of a stored fusion by number, with GeoJSON."""
+    info = version_within(session, territory, version)
+    found = _fusion(session, info)
+    rows = session.execute(
+        text(
+            """SELECT number, kind, departments, codes, length_m, area_m2, width_m, household, business, institution,
+                      people, message, message_en,
+                      ARRAY[ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom)] AS bbox,
+                      (SELECT ARRAY[ST_X(at), ST_Y(at)] FROM (SELECT ST_PointOnSurface(geom) AS at) AS p) AS point,
+                      ST_AsGeoJSON(geom, 8, 0) AS geometry
+               FROM fusion_conflict WHERE fusion_id = :id ORDER BY number"""
+        ),
+        {"id": found.id},
+    ).mappings()
+    conflicts = [{**row, "geometry": json.loads(row["geometry"])} for row in rows]
+    return {"version": info.code, "conflicts": conflicts}
+
+
+def crosswalk_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
+    """Return the crosswalk of a stored fusion: old grid, new grid, cells and shares."""
+    info = version_within(session, territory, version)
+    return {"version": info.code, "crosswalk": list(_fusion(session, info).crosswalk)}
+
+
+def proposal_collection(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
+    """Return the proposed grids of a stored fusion as a GeoJSON FeatureCollection with the version id."""
+    info = version_within(session, territory, version)
+    found = _fusion(session, info)
+    rows = session.execute(
+        text(
+            """SELECT code, name, kind, leading, sources, cells, area_m2, household, business, institution, people,
+                      people_unknown, rule, explanation, ST_AsGeoJSON(geom, 8, 0) AS geometry
+               FROM fusion_grid WHERE fusion_id = :id ORDER BY code"""
+        ),
+        {"id": found.id},
+    ).mappings()
+    features = []
+    for row in rows:
+        values = dict(row)
+        geometry = json.loads(values.pop("geometry"))
+        features.append({"type": "Feature", "id": values["code"], "properties": values, "geometry": geometry})
+    return {"type": "FeatureCollection", "version": info.code, "features": features}
+
+
+def cell_at(
+    session: Session, territory: str, lon: float, lat: float, version: str | None = None
+) -> dict[str, Any]:
+    """Return the cell of a stored fusion at a place, for pinning it.
+
+    Raises
+    ------
+    NotFoundError
+        No fusion, or no cell there.
+    """
+    info = version_within(session, territory, version)
+    found = _fusion(session, info)
+    row = (
+        session.execute(
+            text(
+                """SELECT cell, codes, grid, reason, estate, inside, area_m2, household, business, institution, people,
+                          people_unknown, ST_AsGeoJSON(geom, 8, 0) AS geometry
+                   FROM fusion_cell
+                   WHERE fusion_id = :id AND ST_Intersects(geom, ST_SetSRID(ST_MakePoint(:lon, :lat), 4490))
+                   ORDER BY cell LIMIT 1"""
+            ),
+            {"id": found.id, "lon": lon, "lat": lat},
+        )
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise NotFoundError(
+            f"{lon:.6f}, {lat:.6f} 不在任何单元里。", "no cell there", remedy="请在辖区范围内取点。"
+        )
+    return {
+        "version": info.code,
+        **row,
+        "explanation": REASONS.get(row["reason"] or ""),
+        "geometry": json.loads(row["geometry"]),
+    }

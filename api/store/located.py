@@ -1,0 +1,58 @@
+"""What lives and stands in a territory, as frames for the kernel: subjects as points, footprints as polygons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from sqlalchemy import text
+
+from api.store.assignments import NO_PEOPLE, read_subjects
+from geo.crs import INTERNAL_CRS
+from geo.records import SUBJECT_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+
+def read_located(session: Session, territory_id: int) -> gpd.GeoDataFrame:
+    """Read the subjects of a territory that have a usable location, by row.
+
+    Returns
+    -------
+    GeoDataFrame
+        Columns ``kind``, ``people`` (Int64, missing where unknown), ``geometry`` (points, EPSG:4490).
+    """
+    subjects = read_subjects(session, territory_id)
+    subjects = subjects[np.isfinite(subjects["lon"]) & np.isfinite(subjects["lat"])]
+    unknown = subjects["people"] == NO_PEOPLE
+    people = pd.arrays.IntegerArray(subjects["people"].astype(np.int64), unknown)
+    kinds = np.array(SUBJECT_KINDS, dtype=object)[subjects["kind"]]
+    points = shapely.points(subjects["lon"], subjects["lat"])
+    return gpd.GeoDataFrame({"kind": kinds, "people": people}, geometry=points, crs=INTERNAL_CRS)
+
+
+def read_footprints(session: Session, territory_id: int, kinds: Sequence[str]) -> gpd.GeoDataFrame:
+    """Read the footprints of subjects of some kinds, in stored order.
+
+    Returns
+    -------
+    GeoDataFrame
+        Columns ``code, kind, name, geometry`` (polygons, EPSG:4490).
+    """
+    rows = session.execute(
+        text(
+            """SELECT code, kind, name, ST_AsBinary(footprint) AS geometry FROM subject
+               WHERE territory_id = :territory AND footprint IS NOT NULL AND kind = ANY(:kinds) ORDER BY id"""
+        ),
+        {"territory": territory_id, "kinds": list(kinds)},
+    )
+    names = list(rows.keys())
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
+    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
+    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
