@@ -13,6 +13,7 @@ Both are solved as mixed integer programmes by HiGHS, and the answer carries the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,6 +35,9 @@ Goal = Literal["coverage", "walk"]
 
 TIME_LIMIT_S = 60.0
 _PROVEN = 1e-6
+_FIRST_NEAREST = 8
+_SMALLEST_STEP = 0.01
+_PATIENCE = 12
 
 
 @dataclass(frozen=True)
@@ -194,44 +198,135 @@ def _cover(covers: NDArray[np.bool_], weight: Floats, count: int, time_limit_s: 
     _, first, group = np.unique(packed, axis=1, return_index=True, return_inverse=True)
     sets, heavy = covers[:, first], _summed(group, weight, len(first))
     useful = sets.any(axis=0) & (heavy > 0)
-    return _save(sets[:, useful].astype(np.float64), heavy[useful], count, time_limit_s, alike=True)
-
-
-def _save(
-    saved: Floats, weight: Floats, count: int, time_limit_s: float, *, alike: bool = False
-) -> tuple[Longs, float]:
-    """Choose candidates that save the most: each demand the best of its chosen candidates.
-
-    Variables are the candidates (binary) and what each demand takes. When all candidates save a demand ``alike``,
-    one variable per demand is enough (covered or not), else one per demand and candidate.
-    """
-    many = len(saved)
-    row, demand = np.nonzero(saved * weight)
-    if not len(row):
+    sets, heavy = sets[:, useful], heavy[useful]
+    if not len(heavy):
         return np.arange(count, dtype=np.int64), 0.0
-    ones = np.ones(len(row))
-    if alike:
-        gain = weight
-        # covered ≤ number of chosen candidates that cover it
-        limits = hstack(
-            [coo_array((-ones, (demand, row)), shape=(len(weight), many)), _identity(len(weight))]
+    chosen, gap = _most(sets, heavy, count, time_limit_s)
+    if gap > _PROVEN:  # out of time: what greedy choice and swaps find may be better
+        value = sets * heavy
+        swapped = _swapped(value, _greedy(value, count))
+        if value[swapped].max(axis=0).sum() > value[chosen].max(axis=0).sum():
+            chosen = swapped
+    return chosen, gap
+
+
+def _most(covers: NDArray[np.bool_], weight: Floats, count: int, time_limit_s: float) -> tuple[Longs, float]:
+    """Solve maximal covering: per demand one variable that no more than its chosen candidates can lift to 1."""
+    many, size = covers.shape
+    row, demand = np.nonzero(covers)
+    lifted = hstack([coo_array((-np.ones(len(row)), (demand, row)), shape=(size, many)), _identity(size)])
+    return _solved(many, weight, lifted, np.zeros(size), count, time_limit_s)[:2]
+
+
+def _save(saved: Floats, weight: Floats, count: int, time_limit_s: float) -> tuple[Longs, float]:
+    """Choose candidates that save the most; each demand goes to the best of those chosen.
+
+    The first choice comes from greedy choice and swaps; prices on demands bound how much better another can be, and
+    rule most candidates out. What is left is an integer programme, and there the few best candidates of each
+    demand have a variable, and one more stands for all others with the saving of the next best: that can only
+    promise too much. Where a solution uses it, the demand gets more candidates, and the programme is solved again
+    (García, Labbé and Marín 2011).
+    """
+    value = saved * weight
+    value = value[:, value.any(axis=0)]
+    chosen = _swapped(value, _greedy(value, count))
+    if not value.shape[1]:
+        return chosen, 0.0
+    best, until = float(value[chosen].max(axis=0).sum()), monotonic() + time_limit_s
+    bound, kept = _bounded(value, count, best, monotonic() + time_limit_s / 3)
+    if kept.sum() < count:
+        return chosen, 0.0
+    # A better choice, if there is one, uses none of the candidates that are not kept.
+    few = value[kept]
+    order = np.argsort(-few, axis=0, kind="stable")
+    ranked = np.take_along_axis(few, order, axis=0)
+    near = np.full(value.shape[1], min(_FIRST_NEAREST, len(few)))
+    while bound - best > _PROVEN * best and (left := until - monotonic()) > 0:
+        found, promised, at_most = _relaxed(order, ranked, near, count, left)
+        bound = min(bound, max(at_most, best))
+        reached = few[found].max(axis=0)
+        if reached.sum() > best:
+            chosen, best = np.flatnonzero(kept)[found], float(reached.sum())
+        short = promised > reached + _PROVEN
+        if not short.any():
+            break
+        near[short] = np.minimum(near[short] * 2, len(few))
+    return chosen, max(0.0, (bound - best) / best)
+
+
+def _bounded(value: Floats, count: int, best: float, until: float) -> tuple[float, NDArray[np.bool_]]:
+    """Bound what any choice can save, and tell which candidates a better one than ``best`` could use.
+
+    Lagrangian relaxation of "each demand is saved once" by subgradient steps (Cornuéjols, Fisher and Nemhauser 1977):
+    with prices for serving each demand, a candidate is worth what it saves above them, and the best choice is the
+    candidates worth most.
+    """
+    price = np.partition(value, -2, axis=0)[-2] if len(value) > 1 else np.zeros(value.shape[1])
+    bound, kept, step, waited = np.inf, np.ones(len(value), dtype=bool), 2.0, 0
+    while step > _SMALLEST_STEP and monotonic() < until:
+        above = np.maximum(value - price, 0.0)
+        worth = above.sum(axis=1)
+        order = np.argsort(-worth, kind="stable")
+        total = float(price.sum() + worth[order[:count]].sum())
+        if total < bound:
+            bound, waited = total, 0
+        else:
+            waited += 1
+            if waited == _PATIENCE:
+                step, waited = step / 2.0, 0
+        # Forcing a candidate in costs the difference to the last one chosen.
+        kept &= (
+            total - (worth[order[count - 1]] - worth) >= best * (1.0 - _PROVEN)
+            if count < len(value)
+            else True
         )
-    else:
-        gain = saved[row, demand] * weight[demand]
-        takes = np.arange(len(row))
-        taken = hstack(
-            [coo_array((-ones, (takes, row)), shape=(len(row), many)), _identity(len(row))]
-        )  # a candidate that is not chosen saves nothing
-        once = hstack(
-            [
-                coo_array((len(weight), many)),
-                coo_array((ones, (demand, takes)), shape=(len(weight), len(row))),
-            ]
-        )
-        limits = vstack([taken, once])
-    upper = np.zeros(limits.shape[0]) if alike else np.concatenate([np.zeros(len(row)), np.ones(len(weight))])
-    exactly = hstack([coo_array(np.ones((1, many))), coo_array((1, len(gain)))])
+        if bound - best <= _PROVEN * best:
+            break
+        slope = 1.0 - (above[order[:count]] > 0).sum(axis=0)
+        size = float((slope**2).sum())
+        if size == 0.0:
+            break
+        price = np.maximum(price - step * (total - best) / size * slope, 0.0)
+    return bound, kept
+
+
+def _relaxed(
+    order: Longs, ranked: Floats, near: Longs, count: int, time_limit_s: float
+) -> tuple[Longs, Floats, float]:
+    """Solve the programme in which demand ``i`` sees its ``near[i]`` best candidates and one for all others."""
+    many, size = ranked.shape
+    seen = (np.arange(many)[:, None] < near) & (ranked > 0)
+    rank, demand = np.nonzero(seen)
+    candidate, takes = order[rank, demand], np.arange(len(rank))
+    ones = np.ones(len(rank))
+    others = np.where(near < many, ranked[np.minimum(near, many - 1), np.arange(size)], 0.0)
+    only_chosen = hstack(
+        [
+            coo_array((-ones, (takes, candidate)), shape=(len(rank), many)),
+            _identity(len(rank)),
+            coo_array((len(rank), size)),
+        ]
+    )
+    once = hstack(
+        [
+            coo_array((size, many)),
+            coo_array((ones, (demand, takes)), shape=(size, len(rank))),
+            _identity(size),
+        ]
+    )
+    upper = np.concatenate([np.zeros(len(rank)), np.ones(size)])
+    gain = np.concatenate([ranked[rank, demand], others])
+    chosen, _, taken, at_most = _solved(many, gain, vstack([only_chosen, once]), upper, count, time_limit_s)
+    promised = np.bincount(demand, weights=taken[: len(rank)] * gain[: len(rank)], minlength=size)
+    return chosen, promised + taken[len(rank) :] * others, at_most
+
+
+def _solved(
+    many: int, gain: Floats, limits: coo_array, upper: Floats, count: int, time_limit_s: float
+) -> tuple[Longs, float, Floats, float]:
+    """Maximise gains of what ``count`` of the candidates allow; return choice, gap, what is taken and the bound."""
     scale = float(gain.max())
+    exactly = hstack([coo_array(np.ones((1, many))), coo_array((1, len(gain)))])
     result = milp(
         np.concatenate([np.zeros(many), -gain / scale]),
         integrality=np.concatenate([np.ones(many), np.zeros(len(gain))]),
@@ -242,10 +337,11 @@ def _save(
         ],
         options={"time_limit": time_limit_s, "mip_rel_gap": 0.0},
     )
+    bound = np.inf if result.mip_dual_bound is None else -float(result.mip_dual_bound) * scale
     if result.x is None:  # out of time before any choice was found
-        return _greedy(saved * weight, count), 1.0
+        return np.arange(count, dtype=np.int64), 1.0, np.zeros(len(gain)), bound
     chosen = np.sort(np.argsort(-result.x[:many], kind="stable")[:count])
-    return chosen, max(0.0, float(result.mip_gap or 0.0))
+    return chosen, max(0.0, float(result.mip_gap or 0.0)), result.x[many:], bound
 
 
 def _identity(size: int) -> coo_array:
@@ -263,3 +359,21 @@ def _greedy(value: Floats, count: int) -> Longs:
         chosen.append(int(added.argmax()))
         best = np.maximum(best, value[chosen[-1]])
     return np.array(sorted(chosen), dtype=np.int64)
+
+
+def _swapped(value: Floats, chosen: Longs) -> Longs:
+    """Swap a chosen candidate for another as long as that adds to the sum (Teitz and Bart 1968)."""
+    now = list(chosen)
+    total = value[now].max(axis=0, initial=0.0).sum()
+    improved = True
+    while improved:
+        improved = False
+        for place in range(len(now)):
+            rest = now[:place] + now[place + 1 :]
+            base = value[rest].max(axis=0, initial=0.0)
+            sums = base.sum() + np.maximum(value - base, 0.0).sum(axis=1)
+            sums[rest] = -1.0
+            other = int(sums.argmax())
+            if sums[other] > total * (1 + 1e-12) and other != now[place]:
+                now[place], total, improved = other, sums[other], True
+    return np.array(sorted(now), dtype=np.int64)

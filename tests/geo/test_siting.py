@@ -14,7 +14,7 @@ from shapely import LineString, Point
 
 from geo.errors import SitingError
 from geo.network import StreetNetwork
-from geo.siting import Goal, _greedy, site_stations
+from geo.siting import Goal, _greedy, _relaxed, _save, site_stations
 
 EAST, NORTH = 500_000.0, 3_440_000.0
 
@@ -122,3 +122,23 @@ def test_the_fallback_takes_what_adds_most() -> None:
     value = np.array([[3.0, 0.0, 3.0], [2.0, 2.0, 2.0], [0.0, 4.0, 0.0]])
     assert _greedy(value, 1).tolist() == [0]
     assert _greedy(value, 2).tolist() == [0, 2]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(4, 9), st.integers(1, 20))
+def test_savings_without_any_geometry_are_the_best_there_are(
+    seed: int, count: int, many: int, demands: int
+) -> None:
+    value = np.random.default_rng(seed).integers(0, 9, (many, demands)).astype(float)
+    chosen, gap = _save(value, np.ones(demands), count, 30.0)
+    best = max(value[list(rows)].max(axis=0).sum() for rows in combinations(range(many), count))
+    assert gap <= 1e-6
+    assert value[chosen].max(axis=0).sum() == pytest.approx(best)
+    # The programme that sees only some candidates of each demand never promises less than there is.
+    order = np.argsort(-value, axis=0, kind="stable")
+    if value.any(axis=0).all():
+        for near in (1, 2, many):
+            ranked = np.take_along_axis(value, order, axis=0)
+            _, promised, bound = _relaxed(order, ranked, np.full(demands, near), count, 30.0)
+            assert bound >= best - 1e-6
+            assert promised.sum() == pytest.approx(bound)
