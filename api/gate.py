@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse
 
 from api.errors import PROBLEM, CsrfError, problem_of, too_large, unexpected
 from api.store.credentials import caller_of_key, caller_of_session
-from api.store.refusals import SignInError
+from api.store.refusals import InvalidRequestError, SignInError
 from api.store.transactions import transaction
 from geo.errors import GeoError
 
@@ -127,6 +127,9 @@ class Gate:
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
+        if "\0" in path or b"%00" in scope["query_string"]:
+            await problem_of(_no_text())(scope, receive, send)
+            return
         if not is_open(method, path):
             headers = Headers(scope=scope)
             try:
@@ -162,6 +165,13 @@ def cookie_token(headers: Headers) -> str | None:
     except CookieError:
         return None
     return found.value if found is not None else None
+
+
+def _no_text() -> InvalidRequestError:
+    # PostgreSQL's text cannot hold it, and no address, code or name has it.
+    return InvalidRequestError(
+        "网址里有空字符（%00）。", "the address holds a NUL character", remedy="请删去 %00。"
+    )
 
 
 def _check_csrf(caller: Caller, method: str, headers: Headers) -> None:

@@ -25,7 +25,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         for model in (Problem, LookupProblem):
-            schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}", mode="serialization")
+            schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}", mode="validation")
             schemas |= schema.pop("$defs", {})
             schemas[model.__name__] = schema
         for path, item in document["paths"].items():

@@ -8,10 +8,10 @@ import threading
 from typing import Annotated
 
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
 import typer
 import uvicorn
 from rich.console import Console
+from structlog.tracebacks import ExceptionDictTransformer
 
 from api.app import create_app
 from api.deps import Services

@@ -73,7 +73,9 @@ def sign_out(request: Request, response: Response, session: Transaction, caller:
     response.delete_cookie(COOKIE)
 
 
-@router.put("/session/password", status_code=204, summary="修改密码 Change password")
+@router.put(
+    "/session/password", status_code=204, summary="修改密码 Change password", responses={423: {}, 429: {}}
+)
 def change_password(
     body: NewPassword, response: Response, session: Transaction, caller: SignedIn, services: AppServices
 ) -> None:

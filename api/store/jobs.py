@@ -6,7 +6,7 @@ done or nothing of it was. Its percentage is written by transactions of its own,
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -86,6 +86,7 @@ class JobRunner:
         self._engine = engine
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
         self._lock: Connection | None = None
+        self._pending: set[Future[None]] = set()
 
     def start(self) -> bool:
         """Mark jobs that a stopped service left unfinished as failed; return whether this runner may do so."""
@@ -107,8 +108,10 @@ class JobRunner:
         """Let running jobs end, drop waiting ones (they are marked at the next start), and give the lock back."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._lock is not None:
+            # Not back into the pool: the lock goes with its connection.
             self._lock.invalidate()
             self._lock.close()
+            self._lock = None
 
     def submit(
         self,
@@ -135,8 +138,14 @@ class JobRunner:
             session.add(job)
             session.flush()
             number = job.id
-        self._pool.submit(self._run, number, work)
+        future = self._pool.submit(self._run, number, work)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
         return number
+
+    def wait(self) -> None:
+        """Wait until every job submitted so far has ended."""
+        wait(tuple(self._pending))
 
     def _run(
         self, number: int, work: Callable[[Session, Callable[[float, str], None]], dict[str, Any]]

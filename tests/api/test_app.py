@@ -198,3 +198,9 @@ def test_a_database_that_fails_is_a_problem_too(serve: Callable[..., Any]) -> No
         assert response.status_code == 500
         assert response.headers["content-type"] == "application/problem+json"
         assert "gone" not in response.text
+
+
+def test_a_nul_character_is_refused_everywhere(web: Web) -> None:
+    for client in (web.visitor(), web.program("viewer")):
+        for path in ("/api/lookup?address=a%00", "/api/versions/a%00", "/sign-in?token=%00"):
+            assert client.get(path).status_code == 422, path

@@ -146,7 +146,11 @@ def test_keys_act_as_their_account_until_revoked(web: Web) -> None:
     }  # fmt: skip
     with transaction(web.engine) as session:
         (key,) = credentials.list_keys(session, "chief")
-        assert (key.name, secret.startswith(key.prefix), key.used_at is not None) == ("integration", True, True)
+        assert (key.name, secret.startswith(key.prefix), key.used_at is not None) == (
+            "integration",
+            True,
+            True,
+        )
         credentials.revoke_key(session, "chief", "integration")
     assert client.get("/api/session").status_code == 401
 

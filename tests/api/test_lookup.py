@@ -194,7 +194,9 @@ def test_a_batch_has_a_largest_size(web: Web) -> None:
         max_size=8,
     )
 )
-def test_the_service_says_what_the_kernel_says(web: Web, town: Place, points: list[tuple[float, float]]) -> None:
+def test_the_service_says_what_the_kernel_says(
+    web: Web, town: Place, points: list[tuple[float, float]]
+) -> None:
     """Law 2: one house, one grid, by the same rule in the kernel and the API, on borders too."""
     grids = town.zones.query("level == 'grid'").reset_index(drop=True)
     rows = ZoneIndex(grids).locate([x for x, _ in points], [y for _, y in points])
