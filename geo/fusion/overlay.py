@@ -106,7 +106,7 @@ def overlay(shapes: NDArray[Any]) -> Overlay:
 
 def _segments(shapes: NDArray[Any]) -> Ints:
     """Return the segments of all rings as whole numbers x0, y0, x1, y1."""
-    rings = shapely.get_rings(shapes)
+    rings = shapely.get_rings(shapely.get_parts(shapes))
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     whole = np.round(xy * _SCALE).astype(np.int64)
     inside = ring[1:] == ring[:-1]
@@ -255,8 +255,8 @@ def _faces(segments: Ints) -> _Walked:
     # the face to the left goes on with the edge that follows the way back clockwise
     before = place[twin] - 1
     before = np.where(before < starts[node[twin]], starts[node[twin] + 1] - 1, before)
-    walk, ring = _cycles(order[before])
-    rings = int(ring[-1]) + 1
+    walk, ring, round_of = _cycles(order[before], node)
+    rings = len(round_of)
     xy = tail[walk].astype(np.float64)
 
     begins = np.searchsorted(ring, np.arange(rings + 1))
@@ -270,9 +270,14 @@ def _faces(segments: Ints) -> _Walked:
     lines[solid] = shapely.linearrings(xy[keep], indices=(np.cumsum(solid) - 1)[ring[keep]])
     outward = np.flatnonzero(solid & (area > 0.0))
     inward = np.flatnonzero(solid & (area < 0.0))
-    face = np.full(rings, -1, dtype=np.int64)
-    face[outward] = np.arange(len(outward))
+    # a walk round a face has one ring that runs round it, and may have others round islands that touch that one
+    face = np.full(int(round_of.max()) + 1, -1, dtype=np.int64)
+    face[round_of[outward]] = np.arange(len(outward))
     holes: dict[int, list[Any]] = {}
+    touching = inward[face[round_of[inward]] >= 0]
+    for ring_number in touching.tolist():
+        holes.setdefault(int(face[round_of[ring_number]]), []).append(lines[ring_number])
+    inward = inward[face[round_of[inward]] < 0]
     if len(inward) > 1:
         islands, shells = (np.asarray(shapely.polygons(lines[rows])) for rows in (inward, outward))
         island, shell = shapely.STRtree(shells).query(islands, predicate="covered_by")
@@ -285,29 +290,66 @@ def _faces(segments: Ints) -> _Walked:
         for row in rank[nearest].tolist():
             hole, around = int(inward[island[row]]), int(shell[row])
             holes.setdefault(around, []).append(lines[hole])
-            face[hole] = around
+            face[round_of[hole]] = around
     of_edge = np.empty(2 * count, dtype=np.int64)
-    of_edge[walk] = face[ring]
+    of_edge[walk] = face[round_of[ring]]
     return _Walked(of_edge, lines[outward], holes)
 
 
-def _cycles(ahead: Ints) -> tuple[Ints, Ints]:
-    """Return the half-edges ring after ring, each ring in its own order, and the ring of each."""
-    follow = ahead.tolist()
+def _cycles(ahead: Ints, node: Ints) -> tuple[Ints, Ints, Ints]:
+    """Walk round every face.
+
+    Parameters
+    ----------
+    ahead
+        Half-edge that follows each half-edge round its face.
+    node
+        Node where each half-edge begins.
+
+    Returns
+    -------
+    tuple of ndarray
+        The half-edges ring after ring, each ring in its own order and touching itself nowhere; the ring of each;
+        the walk that each ring is part of.
+    """
+    follow, begins_at = ahead.tolist(), node.tolist()
     seen = bytearray(len(follow))
     walk: list[int] = []
-    ends: list[int] = []
+    ends: list[int] = [0]
+    rounds: list[int] = []
+    number = 0
     for begin in range(len(follow)):
         if seen[begin]:
             continue
+        path: list[int] = []
+        at: dict[int, int] = {}
         edge = begin
         while not seen[edge]:
             seen[edge] = 1
-            walk.append(edge)
+            here = begins_at[edge]
+            if here in at:
+                # back at a node: what lies between is a ring of its own
+                cut = at[here]
+                loop = path[cut:]
+                for passed in loop:
+                    del at[begins_at[passed]]
+                del path[cut:]
+                walk.extend(loop)
+                ends.append(len(walk))
+                rounds.append(number)
+            at[here] = len(path)
+            path.append(edge)
             edge = follow[edge]
+        walk.extend(path)
         ends.append(len(walk))
-    sizes = np.diff(np.array([0, *ends]))
-    return np.array(walk, dtype=np.int64), np.repeat(np.arange(len(ends)), sizes)
+        rounds.append(number)
+        number += 1
+    sizes = np.diff(np.array(ends))
+    return (
+        np.array(walk, dtype=np.int64),
+        np.repeat(np.arange(len(rounds)), sizes),
+        np.array(rounds, dtype=np.int64),
+    )
 
 
 def _polygons(walked: _Walked, origin: Ints) -> tuple[NDArray[Any], Ints]:

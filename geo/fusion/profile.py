@@ -28,7 +28,7 @@ class FusionProfile:
 
     households: tuple[float, float] | None = (300.0, 500.0)
     noise_width_m: float = 10.0
-    same_share: float = 0.5
+    same_share: float = 0.6
     contained_share: float = 0.9
     street_reach_m: float = 12.0
 

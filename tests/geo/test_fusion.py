@@ -1,0 +1,494 @@
+"""多格合一: nothing lost, nothing counted twice, one connected partition, estates whole, every choice explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from shapely import box
+
+from geo.crs import areas_m2
+from geo.errors import ZonesError
+from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse
+from geo.fusion.overlay import overlay
+from geo.samples import Sample, make_zhuanqiao, random_points, random_zones
+
+COUNTS = ("household", "business", "institution", "people", "people_unknown")
+STEP = 0.002  # degrees: a drawn square is about 190 m wide and 222 m high
+NO_SIZES = FusionProfile(households=None)
+
+
+def drawn(codes: str) -> gpd.GeoDataFrame:
+    """Read a layer from a drawing: one letter per square, a dot for no grid; rows north to south."""
+    rows = codes.split()
+    squares: dict[str, list[Any]] = {}
+    for up, row in enumerate(reversed(rows)):
+        for right, letter in enumerate(row):
+            if letter != ".":
+                west, south = 121.0 + right * STEP, 31.0 + up * STEP
+                squares.setdefault(letter, []).append(box(west, south, west + STEP, south + STEP))
+    shapes = [shapely.union_all(parts, grid_size=1e-8) for parts in squares.values()]
+    return gpd.GeoDataFrame({"code": list(squares)}, geometry=np.array(shapes, dtype=object), crs="EPSG:4490")
+
+
+def at(right: float, up: float) -> shapely.Point:
+    return shapely.Point(121.0 + right * STEP, 31.0 + up * STEP)
+
+
+def households(*places: tuple[float, float, int]) -> gpd.GeoDataFrame:
+    """Put some households at each place (squares east, squares north, how many)."""
+    points = [at(right, up) for right, up, count in places for _ in range(count)]
+    people = pd.array([2] * len(points), dtype="Int64")
+    return gpd.GeoDataFrame({"kind": "household", "people": people}, geometry=points, crs="EPSG:4490")
+
+
+def together(fused: Fusion, *spots: tuple[float, float]) -> bool:
+    """Whether places are in one proposed grid."""
+    tree = shapely.STRtree(fused.proposal.geometry.to_numpy())
+    homes = {int(tree.query(at(right, up), predicate="within")[0]) for right, up in spots}
+    return len(homes) == 1
+
+
+def check_laws(fused: Fusion, layers: dict[str, gpd.GeoDataFrame], subjects: gpd.GeoDataFrame | None) -> None:
+    """Check what holds for every fusion."""
+    cells, proposal, crosswalk = fused.cells, fused.proposal, fused.crosswalk
+    assert shapely.coverage_is_valid(cells.geometry.to_numpy())
+    grids = proposal.geometry.to_numpy()
+    assert shapely.is_valid(grids).all()
+    assert shapely.coverage_is_valid(grids)
+    assert set(shapely.get_type_id(grids)) <= {3}  # each in one piece
+    # the proposal is its cells: all cells inside, each once
+    listed = sorted(cell for members in proposal["cells"] for cell in members)
+    assert listed == cells.index[cells["inside"]].tolist()
+    assert cells.loc[~cells["inside"], "grid"].isna().all()
+    # every layer's crosswalk adds up to the cells, and those to the subjects, to the unit
+    for name in COUNTS:
+        assert set(crosswalk.groupby("layer")[name].sum()) == {cells[name].sum()}
+        assert proposal[name].sum() == cells.loc[cells["inside"], name].sum()
+    assert np.allclose(crosswalk.groupby("layer")["area_m2"].sum(), cells["area_m2"].sum(), rtol=1e-12)
+    for layer, frame in layers.items():
+        rows = crosswalk[crosswalk["layer"] == layer]
+        assert set(frame["code"]) == set(rows["code"].dropna())
+        assert sorted(cell for members in rows["cells"] for cell in members) == cells["cell"].tolist()
+        shares = rows.dropna(subset=["area_share"]).groupby("code")["area_share"].sum()
+        assert np.allclose(shares, 1.0)
+    if subjects is not None:
+        counted = subjects["kind"].isin(["household", "business", "institution"])
+        inside = sum(cells[kind].sum() for kind in ("household", "business", "institution"))
+        assert inside + fused.unassigned["count"].sum() == counted.sum()
+        people = subjects.loc[subjects["kind"] == "household", "people"]
+        assert cells["people"].sum() + fused.unassigned["people"].sum() == people.fillna(0).sum()
+    # every choice is explained
+    assert set(cells["reason"].dropna()) <= set(REASONS)
+    assert (cells["explanation"].notna() == cells["inside"]).all()
+    assert proposal["explanation"].str.endswith("。").all()
+    assert set(fused.conflicts["kind"]) <= set(KINDS)
+
+
+@st.composite
+def departments(draw: st.DrawFn) -> tuple[dict[str, gpd.GeoDataFrame], gpd.GeoDataFrame]:
+    """Draw two to four layers over the same blocks: grouped, shifted, with zones missing, doubled or swollen."""
+    seed = draw(st.integers(0, 10_000))
+    rng = np.random.default_rng(seed)
+    blocks = random_zones(draw(st.integers(4, 30)), vertices=draw(st.sampled_from([4, 12, 24])), seed=seed)
+    layers = {}
+    for code in ("party", "order", "civil", "urban")[: draw(st.integers(2, 4))]:
+        label = rng.integers(0, draw(st.integers(2, 8)), len(blocks))
+        frame = blocks.assign(label=label).dissolve("label", as_index=False)[["label", "geometry"]]
+        offset = draw(st.sampled_from([0.0, 3e-8, 2e-5, 4e-4]))
+        frame["geometry"] = shapely.transform(
+            frame.geometry.to_numpy(), lambda xy, by=offset: np.round(xy + by, 8)
+        )
+        frame["code"] = [f"{code}{number}" for number in frame["label"]]
+        if draw(st.booleans()) and len(frame) > 1:
+            frame = frame.iloc[1:]
+        if draw(st.booleans()):
+            swollen = frame.iloc[[0]].copy()
+            swollen["geometry"] = shapely.transform(
+                swollen.geometry.to_numpy(), lambda xy: np.round(xy + 1e-4, 8)
+            )
+            swollen["code"] = f"{code}x"
+            frame = pd.concat([frame, swollen])
+        layers[code] = frame[["code", "geometry"]].reset_index(drop=True)
+    west, south, east, north = blocks.total_bounds
+    lon, lat = random_points((west - 0.002, south, east, north + 0.002), 300, seed=seed)
+    people = pd.array(rng.integers(1, 5, 300), dtype="Int64")
+    people[rng.random(300) < 0.1] = pd.NA
+    points = gpd.points_from_xy(lon, lat).to_numpy()
+    points[rng.random(300) < 0.05] = None
+    kinds = rng.choice(["household", "business", "institution", "facility"], 300, p=[0.7, 0.15, 0.1, 0.05])
+    subjects = gpd.GeoDataFrame({"kind": kinds, "people": people}, geometry=points, crs="EPSG:4490")
+    return layers, subjects
+
+
+@settings(deadline=None, max_examples=25)
+@given(departments(), st.sampled_from(["order", None]), st.booleans())
+def test_nothing_is_lost_or_counted_twice(
+    city: tuple[dict[str, gpd.GeoDataFrame], gpd.GeoDataFrame],
+    leading: str | None,
+    bounded: bool,  # noqa: FBT001
+) -> None:
+    layers, subjects = city
+    assume(all(frame.geometry.is_valid.all() for frame in layers.values()))
+    boundary = shapely.union_all(layers["party"].geometry.to_numpy()) if bounded else None
+    fused = fuse(
+        layers,
+        subjects=subjects,
+        boundary=boundary,
+        leading=leading,
+        profile=FusionProfile(households=(20.0, 60.0)),
+    )
+    check_laws(fused, layers, subjects)
+    # the cells cover what the layers cover
+    whole = shapely.union_all([shape for frame in layers.values() for shape in frame.geometry])
+    assert shapely.area(fused.cells.geometry.to_numpy()).sum() >= whole.area * (1 - 1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(departments())
+def test_overlay_is_that_of_geos(city: tuple[dict[str, gpd.GeoDataFrame], gpd.GeoDataFrame]) -> None:
+    """The faces are those of ``union_all`` and ``polygonize``, up to millimetres."""
+    shapes = np.concatenate([frame.geometry.to_numpy() for frame in city[0].values()])
+    laid = overlay(shapes)
+    assert shapely.is_valid(laid.cells).all()
+    assert shapely.coverage_is_valid(laid.cells)
+    lines = shapely.union_all(shapely.boundary(shapes), grid_size=1e-8)
+    expected = shapely.get_parts(shapely.polygonize(shapely.get_parts([lines])))
+    roomy = shapely.area(expected) > 1e-10  # 1 m²
+    held = shapely.STRtree(laid.cells).query(shapely.point_on_surface(expected[roomy]), predicate="within")
+    assert held.shape[1] == roomy.sum()
+    assert np.abs(shapely.area(laid.cells[held[1]]) - shapely.area(expected[roomy])).max() < 3e-10
+    assert shapely.area(laid.cells).sum() == pytest.approx(shapely.area(expected).sum(), rel=1e-6)
+
+
+def test_overlay_sees_islands_and_sides() -> None:
+    """A square in a square, not touching: the outer face has a hole, and each border has its two sides."""
+    outer, inner = box(121.0, 31.0, 121.01, 31.01), box(121.004, 31.004, 121.006, 31.006)
+    far = box(121.02, 31.0, 121.03, 31.01)
+    laid = overlay(np.array([outer, inner, far], dtype=object))
+    assert len(laid.cells) == 3
+    assert sorted(shapely.get_num_interior_rings(laid.cells)) == [0, 0, 1]
+    beside = {tuple(sorted(sides)) for sides in zip(laid.left.tolist(), laid.right.tolist(), strict=True)}
+    assert beside == {(-1, 0), (0, 1), (-1, 2)}
+    assert shapely.contains_properly(laid.cells, shapely.points(laid.inner)).all()
+
+
+def test_near_parallel_borders_settle() -> None:
+    """Borders that cross at a hair's breadth, a millimetre apart over a kilometre."""
+    fans = [
+        shapely.Polygon([(121.0, 31.0), (121.01, 31.0 + tilt * 1e-8), (121.01, 31.001), (121.0, 31.001)])
+        for tilt in range(-6, 7)
+    ]
+    laid = overlay(np.array(fans, dtype=object))
+    assert shapely.coverage_is_valid(laid.cells)
+    assert shapely.area(laid.cells).sum() == pytest.approx(1e-5, rel=1e-3)
+
+
+def test_layers_that_agree_give_themselves() -> None:
+    layer = drawn("AABB AABB CCDD")
+    fused = fuse({"party": layer, "order": layer, "civil": layer}, profile=NO_SIZES)
+    assert fused.conflicts.empty
+    assert len(fused.proposal) == 4
+    assert fused.agreed_kept == 1.0
+    assert set(fused.cells["reason"]) == {"leading"}
+    same = fused.proposal.geometry.to_numpy()[:, None] == layer.geometry.to_numpy()[None]
+    assert (
+        shapely.equals(fused.proposal.geometry.to_numpy()[:, None], layer.geometry.to_numpy()[None]).sum()
+        == 4
+    ), same
+
+
+def test_most_layers_decide_a_real_conflict() -> None:
+    """The square in the middle is A's to two departments and B's to one."""
+    fused = fuse(
+        {"party": drawn("AABBB"), "order": drawn("XXXYY"), "civil": drawn("MMMNN")},
+        profile=NO_SIZES,
+    )
+    assert fused.conflicts["kind"].tolist() == ["conflict"]
+    row = fused.conflicts.iloc[0]
+    assert row["departments"] == ["party", "order", "civil"]
+    assert row["codes"] == {"party": ["B"], "order": ["X"], "civil": ["M"]}
+    assert row["area_m2"] == pytest.approx(areas_m2(fused.conflicts.geometry).iloc[0])
+    assert row["length_m"] == pytest.approx(2 * 222, rel=0.01)
+    assert together(fused, (0.5, 0.5), (1.5, 0.5), (2.5, 0.5))
+    assert together(fused, (3.5, 0.5), (4.5, 0.5))
+    assert not together(fused, (2.5, 0.5), (3.5, 0.5))
+
+
+def test_the_leading_layer_decides_alone_when_the_planner_says_so() -> None:
+    layers = {"party": drawn("AABBB"), "order": drawn("XXXYY"), "civil": drawn("MMMNN")}
+    fused = fuse(layers, leading="party", profile=NO_SIZES)
+    assert fused.leading == "party"
+    assert not together(fused, (1.5, 0.5), (2.5, 0.5))
+    assert together(fused, (2.5, 0.5), (3.5, 0.5))
+
+
+def test_a_pinned_cell_goes_where_it_is_pinned() -> None:
+    layers = {"party": drawn("AABBB"), "order": drawn("XXXYY"), "civil": drawn("MMMNN")}
+    free = fuse(layers, leading="party", profile=NO_SIZES)
+    cell = int(free.cells.index[free.cells.geometry.contains(at(2.5, 0.5))][0])
+    fused = fuse(layers, leading="party", pins={cell: "A"}, profile=NO_SIZES)
+    assert together(fused, (1.5, 0.5), (2.5, 0.5))
+    assert fused.cells.loc[cell, "reason"] == "pin"
+    assert "规划员指定" in fused.proposal["explanation"].iloc[0]
+
+
+def test_a_tie_follows_the_street() -> None:
+    """Two layers put the border west of the middle, two east; a street runs along the western one."""
+    layers = {
+        "party": drawn("AABBB"),
+        "order": drawn("XXXYY"),
+        "civil": drawn("MMMNN"),
+        "urban": drawn("PPQQQ"),
+    }
+    for where, left_joins in ((2, False), (3, True)):
+        street = gpd.GeoDataFrame(
+            {"kind": ["residential"]},
+            geometry=[shapely.LineString([at(where, -1), at(where, 2)])],
+            crs="EPSG:4490",
+        )
+        fused = fuse(layers, streets=street, profile=NO_SIZES)
+        assert together(fused, (1.5, 0.5), (2.5, 0.5)) == left_joins
+        assert together(fused, (2.5, 0.5), (3.5, 0.5)) != left_joins
+
+
+def test_drafting_noise_is_told_from_conflict() -> None:
+    """The same two grids, one department 4 m further east."""
+    layer = drawn("AABB AABB")
+    moved = layer.copy()
+    moved.geometry = shapely.transform(
+        layer.geometry.to_numpy(),
+        lambda xy: np.where((xy > 121.003) & (xy < 121.005), np.add(xy, (4e-5, 0.0)), xy).round(8),
+    )
+    fused = fuse({"party": layer, "order": layer, "civil": moved}, profile=NO_SIZES)
+    assert fused.conflicts["kind"].tolist() == ["noise"]
+    assert fused.conflicts["width_m"].iloc[0] == pytest.approx(3.8, abs=0.2)
+    assert len(fused.proposal) == 2
+    assert fused.proposal.geometry.iloc[0].equals(layer.geometry.iloc[0])  # as two of three draw it
+    assert fused.agreed_kept == 1.0
+    narrow = FusionProfile(households=None, noise_width_m=2.0)
+    assert fuse({"party": layer, "civil": moved}, profile=narrow).conflicts["kind"].tolist() == ["conflict"]
+
+
+def test_grain_containment_and_omission_are_named() -> None:
+    grain = fuse({"party": drawn("AABB"), "urban": drawn("PQRS")}, profile=NO_SIZES)
+    assert grain.conflicts["kind"].tolist() == ["grain", "grain"]
+    assert grain.conflicts["codes"].iloc[0] == {"party": ["A"], "urban": ["P", "Q"]}
+    assert grain.conflicts["length_m"].iloc[0] == pytest.approx(222, rel=0.01)
+    inside = fuse({"party": drawn("AAA AAA AAA"), "order": drawn("XXX XYX XXX")}, profile=NO_SIZES)
+    assert "containment" in set(inside.conflicts["kind"])
+    missing = fuse({"party": drawn("AABB"), "civil": drawn("MM..")}, profile=NO_SIZES)
+    assert missing.conflicts["kind"].tolist() == ["missing"]
+    assert missing.conflicts["codes"].iloc[0] == {"party": ["B"], "civil": []}
+    assert "无网格" in missing.conflicts["message"].iloc[0]
+
+
+def test_overlaps_inside_a_layer_are_listed_and_counted_once() -> None:
+    doubled = pd.concat([drawn("AABB"), drawn(".XX.")], ignore_index=True)
+    layers = {"party": doubled, "order": drawn("AABB")}
+    subjects = households((1.5, 0.5, 7), (2.5, 0.5, 5))
+    fused = fuse(layers, subjects=subjects, profile=NO_SIZES)
+    overlap = fused.conflicts[fused.conflicts["kind"] == "overlap"]
+    assert overlap["household"].sum() == 12
+    assert fused.crosswalk.groupby("layer")["household"].sum().tolist() == [12, 12]
+    check_laws(fused, layers, subjects)
+    hidden = fused.crosswalk[(fused.crosswalk["layer"] == "party") & (fused.crosswalk["code"] == "X")]
+    assert hidden["cells"].tolist() == [[]]
+
+
+def test_an_estate_is_never_cut() -> None:
+    """An estate lies across the border that both departments draw, most of it in the east."""
+    layer = drawn("AABB AABB")
+    west, south = 121.0 + 1.8 * STEP, 31.0 + 0.4 * STEP
+    estate = gpd.GeoDataFrame(
+        geometry=[box(*np.round([west, south, west + 0.7 * STEP, south + 0.5 * STEP], 8))], crs="EPSG:4490"
+    )
+    fused = fuse({"party": layer, "order": layer}, estates=estate, profile=NO_SIZES)
+    assert shapely.covers(fused.proposal.geometry.to_numpy(), estate.geometry.iloc[0]).sum() == 1
+    assert together(fused, (1.9, 0.5), (2.1, 0.5), (3.5, 0.5))
+    assert not together(fused, (1.7, 0.5), (1.9, 0.5))
+    assert (fused.cells.loc[fused.cells["estate"], "reason"] == "footprint").all()
+    check_laws(fused, {"party": layer, "order": layer}, None)
+
+
+def test_uncovered_ground_of_the_territory_joins_a_neighbour() -> None:
+    layers = {"party": drawn("AA.B"), "order": drawn("XX.Y")}
+    boundary = box(121.0, 31.0, 121.0 + 4 * STEP, 31.0 + STEP)
+    fused = fuse(layers, boundary=boundary, profile=NO_SIZES)
+    assert fused.proposal.geometry.union_all().equals(boundary)
+    assert "gap" in set(fused.cells["reason"])
+    without = fuse(layers, profile=NO_SIZES)
+    assert len(without.cells) == 2
+
+
+def test_ground_beyond_the_territory_is_kept_out() -> None:
+    layers = {"party": drawn("AABB"), "order": drawn("XXYY")}
+    boundary = box(121.0, 31.0, 121.0 + 3 * STEP, 31.0 + STEP)
+    subjects = households((0.5, 0.5, 3), (3.5, 0.5, 4))
+    fused = fuse(layers, boundary=boundary, subjects=subjects, profile=NO_SIZES)
+    assert fused.proposal["household"].sum() == 3
+    assert fused.crosswalk.loc[fused.crosswalk["new"].isna(), "household"].sum() == 8  # 4 in each layer
+    check_laws(fused, layers, subjects)
+
+
+def test_grids_that_are_too_large_are_split_along_other_layers_borders() -> None:
+    layers = {"party": drawn("AAAA BBBB"), "order": drawn("XXYY ZZWW")}
+    subjects = households(*[(right + 0.5, up + 0.5, 40) for right in range(4) for up in range(2)])
+    fused = fuse(layers, subjects=subjects, leading="party", profile=FusionProfile(households=(60.0, 100.0)))
+    assert sorted(fused.proposal["household"]) == [80, 80, 80, 80]
+    assert "split" in set(fused.cells["reason"])
+    whole = fuse(layers, subjects=subjects, leading="party", profile=NO_SIZES)
+    assert sorted(whole.proposal["household"]) == [160, 160]
+
+
+def test_grids_that_are_too_small_merge_but_not_across_agreed_borders() -> None:
+    layers = {"party": drawn("ABCC"), "order": drawn("XXYY")}
+    subjects = households((0.5, 0.5, 20), (1.5, 0.5, 20), (2.5, 0.5, 10), (3.5, 0.5, 10))
+    fused = fuse(layers, subjects=subjects, leading="party", profile=FusionProfile(households=(35.0, 80.0)))
+    assert together(fused, (0.5, 0.5), (1.5, 0.5))
+    assert not together(fused, (1.5, 0.5), (2.5, 0.5))  # both departments draw this border
+    small = fused.proposal[fused.proposal["household"] == 20]
+    assert "低于下限" in small["rule"].iloc[0]
+
+
+def test_dedicated_grids_are_exempt_from_sizes() -> None:
+    party = drawn("ABCC").assign(kind=["dedicated", "general", "general"])
+    subjects = households((1.5, 0.5, 20), (2.5, 0.5, 10), (3.5, 0.5, 30))
+    layers = {"party": party, "order": drawn("XXXX")}
+    fused = fuse(layers, subjects=subjects, leading="party", profile=FusionProfile(households=(25.0, 60.0)))
+    kinds = dict(zip(fused.proposal["kind"], fused.proposal["household"], strict=True))
+    assert kinds == {"dedicated": 0, "general": 60}
+    assert (fused.proposal["rule"] == "").all()
+
+
+def test_no_grid_crosses_its_parent() -> None:
+    parents = drawn("PPQQ").assign(name="社区")
+    layers = {"party": drawn("AAAA"), "order": drawn("XXXX")}
+    fused = fuse(layers, parents=parents, profile=NO_SIZES)
+    assert len(fused.proposal) == 2
+    for parent in parents.geometry:
+        assert shapely.covers(parent, fused.proposal.geometry.to_numpy()).sum() == 1
+
+
+def test_a_grid_in_two_pieces_becomes_two_or_joins_neighbours() -> None:
+    layers = {"party": drawn("AABBBA"), "order": drawn("XXYYYX")}
+    fused = fuse(layers, leading="party", profile=NO_SIZES)
+    check_laws(fused, layers, None)
+    assert len(fused.proposal) == 3
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"party": drawn("AB")}, "2 到 8 个图层"),
+        ({"party": drawn("AB"), "order": drawn("AB").iloc[:0]}, "没有网格"),
+        ({"party": drawn("AB"), "order": drawn("AB").assign(code="A")}, "重复"),
+        ({"party": drawn("AB"), "order": drawn("AB").drop(columns="code")}, "缺少编码列"),
+        ({"party": drawn("AB"), "order": drawn("AB").assign(code=[None, "B"])}, "没有编码"),
+        ({"party": drawn("AB"), "order": drawn("AB").set_geometry([at(0, 0), at(1, 1)], crs="EPSG:4490")}, "不是面"),
+        (
+            {
+                "party": drawn("AB"),
+                "order": gpd.GeoDataFrame(
+                    {"code": ["A"]},
+                    geometry=[shapely.Polygon([(121, 31), (121.01, 31.01), (121.01, 31), (121, 31.02)])],
+                    crs="EPSG:4490",
+                ),
+            },
+            "自相交",
+        ),
+        (
+            {"party": drawn("AB"), "order": gpd.GeoDataFrame({"code": ["A"]}, geometry=[box(80, 31, 81, 32)], crs="EPSG:4490")},
+            "20 度",
+        ),
+    ],
+)  # fmt: skip
+def test_layers_that_cannot_be_fused_are_refused(layers: dict[str, gpd.GeoDataFrame], message: str) -> None:
+    with pytest.raises(ZonesError, match=message):
+        fuse(layers)
+
+
+def test_choices_that_name_nothing_are_refused() -> None:
+    layers = {"party": drawn("AB"), "order": drawn("AB")}
+    with pytest.raises(ZonesError, match="主导图层"):
+        fuse(layers, leading="police")
+    with pytest.raises(ZonesError, match="先指定主导图层"):
+        fuse(layers, pins={0: "A"})
+    with pytest.raises(ZonesError, match="网格不存在"):
+        fuse(layers, leading="party", pins={0: "Z"})
+    with pytest.raises(ZonesError, match="单元编号不存在"):
+        fuse(layers, leading="party", pins={99: "A"})
+
+
+@pytest.fixture(scope="module")
+def town() -> Sample:
+    return make_zhuanqiao(households=8_000, seed=4)
+
+
+@pytest.fixture(scope="module")
+def fused_town(town: Sample) -> tuple[Fusion, dict[str, gpd.GeoDataFrame]]:
+    place = town.place
+    layers = {
+        code: place.zones[place.zones["level"] == code].reset_index(drop=True)
+        for code in ("party", "order", "civil", "urban")
+    }
+    subjects = place.subjects
+    fused = fuse(
+        layers,
+        boundary=place.boundary,
+        estates=subjects[subjects["kind"] == "estate"],
+        buildings=subjects[subjects["kind"] == "building"],
+        streets=place.streets,
+        subjects=subjects,
+        parents=place.zones[place.zones["level"] == "community"].reset_index(drop=True),
+    )
+    return fused, layers
+
+
+def test_a_town_with_faulty_layers_keeps_the_laws(
+    town: Sample, fused_town: tuple[Fusion, dict[str, gpd.GeoDataFrame]]
+) -> None:
+    fused, layers = fused_town
+    check_laws(fused, layers, town.place.subjects)
+    grids = fused.proposal.geometry.to_numpy()
+    assert shapely.coverage_union_all(grids).symmetric_difference(town.place.boundary).area < 1e-12
+    assert fused.agreed_kept > 0.99
+
+
+def test_a_town_keeps_its_estates_and_communities_whole(
+    town: Sample, fused_town: tuple[Fusion, dict[str, gpd.GeoDataFrame]]
+) -> None:
+    fused, _ = fused_town
+    grids = fused.proposal.geometry.to_numpy()
+    solid = town.place.subjects[town.place.subjects["kind"].isin(["estate", "building"])].geometry.to_numpy()
+    held = shapely.STRtree(grids).query(solid, predicate="covered_by")
+    assert len(np.unique(held[0])) == len(solid)
+    communities = town.place.zones[town.place.zones["level"] == "community"].geometry.to_numpy()
+    inside, _ = shapely.STRtree(communities).query(shapely.point_on_surface(grids), predicate="within")
+    assert len(inside) == len(grids)
+
+
+def test_the_faults_of_a_layer_show_as_overlaps_and_omissions(
+    town: Sample, fused_town: tuple[Fusion, dict[str, gpd.GeoDataFrame]]
+) -> None:
+    fused, _ = fused_town
+    overlaps = fused.conflicts[fused.conflicts["kind"] == "overlap"]
+    expected = town.injected[town.injected["kind"].isin(["overlap", "duplicate", "contained"])]
+    assert overlaps["area_m2"].sum() == pytest.approx(expected["area_m2"].sum(), rel=0.01)
+    assert (overlaps["departments"].map(tuple) == ("party",)).all()
+
+
+def test_the_same_input_gives_the_same_fusion(town: Sample) -> None:
+    zones = town.place.zones
+    layers = {code: zones[zones["level"] == code].reset_index(drop=True) for code in ("order", "urban")}
+    first, again = fuse(layers), fuse(layers)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(first.proposal.drop(columns="geometry")),
+        pd.DataFrame(again.proposal.drop(columns="geometry")),
+    )
