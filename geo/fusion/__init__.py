@@ -20,7 +20,8 @@ from geo.errors import ZonesError
 from geo.fusion.cells import COUNTS, Cells, Layer, count_subjects, cut, read_layers, united
 from geo.fusion.conflicts import KINDS, find_conflicts, survey
 from geo.fusion.profile import DEFAULT_PROFILE, FusionProfile
-from geo.fusion.proposal import NAMES, REASONS, Draft, explain, kept_share, lead, propose
+from geo.fusion.proposal import explain, kept_share, lead, propose
+from geo.fusion.units import NAMES, REASONS, Draft
 from geo.partition import runs
 
 if TYPE_CHECKING:

@@ -18,16 +18,16 @@ The steps, in order; each cell remembers the last one that decided it:
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geo.fusion.conflicts import match
-from geo.partition import components, contiguous_parts
+from geo.fusion.sizes import merge, split
+from geo.fusion.units import NAMES, REASONS, Draft, Units, absorb, gather, mixed
+from geo.partition import components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,90 +40,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-REASONS: dict[str, str] = {
-    "leading": "沿用主导图层的边界",
-    "noise": "只是描绘误差，取多数图层的边界",
-    "vote": "多数图层划在这里",
-    "pin": "规划员指定",
-    "footprint": "小区或楼栋不可切分，整体划入占地最多的一侧",
-    "gap": "主导图层没有覆盖，并入公共边界最长的相邻网格",
-    "connect": "与所属网格不相连，并入相邻网格",
-    "split": "原网格超过户数上限，沿多数图层的边界拆分",
-    "merge": "原网格低于户数下限，与边界有分歧的相邻网格合并",
-}
-NAMES = tuple(REASONS)
-_SAME_LENGTH_M = 1.0
-"""Shorter lengths of border are rounding."""
-
 LARGE_PIECE_SHARE = 0.4
 """A detached piece with at least this part of its grid's ground stays a grid by itself."""
-
-
-@dataclass(frozen=True)
-class Units:
-    """Cells that must stay together, added up.
-
-    Parameters
-    ----------
-    zone
-        Zone of each layer that most of a unit lies in, (u, layers), -1 for none.
-    area, households
-        Of each unit.
-    pairs
-        Units with a common border.
-    length, street
-        Length of that border (in meters), and the part of it along streets.
-    drawn
-        How many layers draw it.
-    agreed
-        Its length where all layers that cover both sides draw it, two at least; else 0.
-    parent
-        Parent zone of each unit.
-    """
-
-    zone: Ints
-    area: Floats
-    households: Floats
-    pairs: Ints
-    length: Floats
-    street: Floats
-    drawn: Floats
-    agreed: Floats
-    parent: Ints
-
-
-@dataclass
-class Draft:
-    """The proposal while it is made: units (cells that must stay together) and the grid of each.
-
-    Parameters
-    ----------
-    unit
-        Unit of each cell.
-    group
-        Grid of each unit, -1 while undecided.
-    base
-        Zone of the leading layer that each grid came from, -1 for none.
-    reason
-        Row of ``NAMES`` of each unit.
-    units
-        The units.
-    absorbed
-        Cells that were drafting noise and went with a neighbour.
-    """
-
-    unit: Ints
-    group: Ints
-    base: dict[int, int]
-    reason: Ints
-    units: Units
-    absorbed: NDArray[np.bool_]
-
-    @property
-    def why(self) -> Ints:
-        """Row of ``NAMES`` of each cell."""
-        reason = self.reason[self.unit]
-        return np.where(self.absorbed & (reason == NAMES.index("leading")), NAMES.index("noise"), reason)
 
 
 def lead(cells: Cells, profile: FusionProfile) -> int:
@@ -165,13 +83,13 @@ def propose(
     outside = ~cells.inside
     loose = noise & (cells.estate < 0)
     loose[list(pins)] = False
-    absorbed = _absorb(cells, loose, leading if decided else None)
+    absorbed = absorb(cells, loose, leading if decided else None)
     unit = components(count, np.vstack([cells.whole, absorbed]))
-    units = _units(cells, unit)
+    units = gather(cells, unit)
     own = units.zone[:, leading].copy()
     group, reason = own.copy(), np.full(len(own), NAMES.index("leading"))
     held = np.flatnonzero(cells.estate >= 0)
-    reason[unit[held][_mixed(unit[held], cells.zone[held, leading], len(own))[unit[held]]]] = NAMES.index(
+    reason[unit[held][mixed(unit[held], cells.zone[held, leading], len(own))[unit[held]]]] = NAMES.index(
         "footprint"
     )
     if not decided:
@@ -188,102 +106,9 @@ def propose(
     if profile.households is not None and units.households.sum() > 0:
         alone = {int(row) for row in np.flatnonzero(cells.layers[leading].dedicated)}
         exempt = {number for number, zone in draft.base.items() if zone in alone}
-        _split(draft, units, profile.households, exempt, fixed)
-        _merge(draft, units, profile.households, exempt)
+        split(draft, units, profile.households, exempt, fixed)
+        merge(draft, units, profile.households, exempt)
     return draft
-
-
-def _absorb(cells: Cells, loose: NDArray[np.bool_], leading: int | None) -> Ints:
-    """Return links from loose cells to the neighbour each goes with: pairs (k, 2)."""
-    a, b = cells.pairs.T
-    alike = ((cells.zone[a] == cells.zone[b]) & (cells.zone[a] >= 0)).sum(axis=1)
-    if leading is not None:
-        alike = alike + 100 * (cells.zone[a, leading] == cells.zone[b, leading])
-    side, other = np.concatenate([a, b]), np.concatenate([b, a])
-    alike, street = np.tile(alike, 2), np.tile(cells.pair_street_m, 2)
-    length = np.tile(cells.pair_length_m, 2)
-    good = (
-        loose[side]
-        & (cells.parent[side] == cells.parent[other])
-        & (cells.inside[side] == cells.inside[other])
-    )
-    # a cell that joins a neighbour loses the border with it: let it not be the one along the street
-    rows = np.flatnonzero(good)[np.lexsort((-length[good], street[good], -alike[good], side[good]))]
-    open_, links = loose.copy(), [np.zeros((0, 2), dtype=np.int64)]
-    while len(rows):
-        # the best neighbour of each cell, if it is decided already; the others wait
-        first = np.concatenate([[True], side[rows][1:] != side[rows][:-1]])
-        ready = rows[first][~open_[other[rows[first]]]]
-        if len(ready) == 0:
-            # best neighbours wait for each other: take the best decided one, or link the two and be done
-            decided = rows[~open_[other[rows]]]
-            taken = decided if len(decided) else rows
-            ready = taken[np.unique(side[taken], return_index=True)[1]]
-            if not len(decided):
-                links.append(np.column_stack([side[ready], other[ready]]))
-                break
-        links.append(np.column_stack([side[ready], other[ready]]))
-        open_[side[ready]] = False
-        rows = rows[open_[side[rows]]]
-    return np.vstack(links)
-
-
-def _majority(unit: Ints, value: Ints, weight: Floats, count: int) -> Ints:
-    """Return the value with the largest weight of each unit, -1 where there is none."""
-    good = value >= 0
-    base = np.int64(value.max(initial=0) + 1)
-    keys, inverse = np.unique(unit[good] * base + value[good], return_inverse=True)
-    total = np.bincount(inverse.reshape(-1), weights=weight[good], minlength=len(keys))
-    order = np.lexsort((-total, keys // base))
-    rows, first = np.unique((keys // base)[order], return_index=True)
-    out = np.full(count, -1, dtype=np.int64)
-    out[rows] = (keys % base)[order][first]
-    return out
-
-
-def _mixed(unit: Ints, value: Ints, count: int) -> NDArray[np.bool_]:
-    """Whether the cells of a unit have more than one value."""
-    low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -2)
-    np.minimum.at(low, unit, value)
-    np.maximum.at(high, unit, value)
-    return np.asarray(low != high)
-
-
-def _units(cells: Cells, unit: Ints) -> Units:
-    """Add cells up by unit; units of different parents or on different sides of the outline are no neighbours."""
-    count = int(unit.max()) + 1 if len(unit) else 0
-    parent = _majority(unit, cells.parent, cells.area_m2, count)
-    zone = np.column_stack(
-        [_majority(unit, cells.zone[:, layer], cells.area_m2, count) for layer in range(len(cells.layers))]
-    )
-    a, b = cells.pairs.T
-    low, high = np.minimum(unit[a], unit[b]), np.maximum(unit[a], unit[b])
-    keep = (low != high) & (parent[low] == parent[high]) & (cells.inside[a] == cells.inside[b])
-    base = np.int64(max(count, 1))
-    keys, inverse = np.unique(low[keep] * base + high[keep], return_inverse=True)
-    inverse = inverse.reshape(-1)
-
-    def total(values: Floats) -> Floats:
-        return np.bincount(inverse, weights=values[keep], minlength=len(keys)).astype(np.float64)
-
-    pairs = np.column_stack([keys // base, keys % base])
-    one, two = zone[pairs[:, 0]], zone[pairs[:, 1]]
-    both = (one >= 0) & (two >= 0)
-    drawn = (both & (one != two)).sum(axis=1)
-    length = total(cells.pair_length_m)
-    return Units(
-        zone=zone,
-        area=np.bincount(unit, weights=cells.area_m2, minlength=count).astype(np.float64),
-        households=np.bincount(unit, weights=cells.counts["household"].to_numpy(), minlength=count).astype(
-            np.float64
-        ),
-        pairs=pairs,
-        length=length,
-        street=total(cells.pair_street_m),
-        drawn=drawn.astype(np.float64),
-        agreed=np.where((drawn == both.sum(axis=1)) & (drawn >= 2), length, 0.0),  # noqa: PLR2004
-        parent=parent,
-    )
 
 
 def _vote(
@@ -465,123 +290,6 @@ def _touching(one: int, piece: Ints, units: Units) -> set[int]:
     """Return the pieces beside a piece."""
     left, right = piece[units.pairs[:, 0]], piece[units.pairs[:, 1]]
     return set(right[left == one].tolist()) | set(left[right == one].tolist()) - {one}
-
-
-def _split(
-    draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int], fixed: set[int]
-) -> None:
-    """Divide grids above the upper limit where borders of other layers allow it, in place."""
-    low, high = limits
-    good = draft.group >= 0
-    total = np.bincount(draft.group[good], weights=units.households[good])
-    large = [number for number in np.flatnonzero(total > high).tolist() if number not in exempt]
-    if not large:
-        return
-    a, b = units.pairs.T
-    order = np.argsort(draft.group, kind="stable")
-    ranks = draft.group[order]
-    inner = np.flatnonzero(draft.group[a] == draft.group[b])
-    inner = inner[np.argsort(draft.group[a[inner]], kind="stable")]
-    inner_group = draft.group[a[inner]]
-    position = np.full(len(draft.group), -1, dtype=np.int64)
-    for number in large:
-        members = order[np.searchsorted(ranks, number) : np.searchsorted(ranks, number, side="right")]
-        rows = inner[
-            np.searchsorted(inner_group, number) : np.searchsorted(inner_group, number, side="right")
-        ]
-        position[members] = np.arange(len(members))
-        # weak where many layers draw a border, weaker where it runs along a street
-        along = units.street[rows] / np.maximum(units.length[rows], 1e-9)
-        strength = units.length[rows] / (1.0 + 4.0 * units.drawn[rows]) / (1.0 + along) + 1e-3
-        parts = contiguous_parts(
-            units.households[members], position[units.pairs[rows]], strength=strength, low=low, high=high
-        )
-        if parts.max(initial=0) == 0:
-            continue
-        anchors = [int(position[row]) for row in fixed if draft.group[row] == number]
-        keep = (
-            int(parts[anchors[0]])
-            if anchors
-            else int(np.bincount(parts, weights=units.households[members]).argmax())
-        )
-        for part in range(int(parts.max()) + 1):
-            if part == keep or any(parts[anchor] == part for anchor in anchors):
-                continue
-            fresh = max(draft.base) + 1
-            draft.base[fresh] = draft.base[number]
-            draft.group[members[parts == part]] = fresh
-            draft.reason[members[parts == part]] = NAMES.index("split")
-
-
-def _merge(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int]) -> None:
-    """Join grids below the lower limit to a neighbour, smallest first, in place."""
-    low, high = limits
-    good = draft.group >= 0
-    total = dict(enumerate(np.bincount(draft.group[good], weights=units.households[good]).tolist()))
-    border = _borders(draft, units)
-    home = {number: number for number in total}
-    queue = [(load, number) for number, load in total.items() if load < low and number not in exempt]
-    heapq.heapify(queue)
-    while queue:
-        load, number = heapq.heappop(queue)
-        if home[number] != number or total[number] != load:
-            continue
-        fitting = [
-            other
-            for other, (_, agreed, _) in border[number].items()
-            if other not in exempt and total[other] + load <= high and agreed <= _SAME_LENGTH_M
-        ]
-        if not fitting:
-            continue
-        beside = border[number]
-        into = max(sorted(fitting), key=lambda other, beside=beside: _worth(*beside[other]))  # type: ignore[misc]
-        home[number] = into
-        total[into] += load
-        _join(border, number, into)
-        if total[into] < low:
-            heapq.heappush(queue, (total[into], into))
-    final = {number: _final(home, number) for number in home}
-    for number in sorted(final):
-        if final[number] != number:
-            members = draft.group == number
-            draft.group[members] = final[number]
-            draft.reason[members] = NAMES.index("merge")
-
-
-def _final(home: dict[int, int], number: int) -> int:
-    """Return where a grid ended up."""
-    while home[number] != number:
-        number = home[number]
-    return number
-
-
-def _worth(length_m: float, agreed_m: float, drawn_m: float) -> float:
-    """Return how little a border is missed: long ones that few layers draw go first."""
-    return (length_m - agreed_m) / (1.0 + drawn_m / max(length_m, 1e-9))
-
-
-def _borders(draft: Draft, units: Units) -> dict[int, dict[int, list[float]]]:
-    """Return the border between grids: length, agreed length, and length times the number of layers that draw it."""
-    border: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0, 0.0]))
-    a, b = draft.group[units.pairs[:, 0]], draft.group[units.pairs[:, 1]]
-    for row in np.flatnonzero((a != b) & (a >= 0) & (b >= 0)).tolist():
-        more = (
-            float(units.length[row]),
-            float(units.agreed[row]),
-            float(units.length[row] * units.drawn[row]),
-        )
-        for here, there in ((int(a[row]), int(b[row])), (int(b[row]), int(a[row]))):
-            border[here][there] = [x + y for x, y in zip(border[here][there], more, strict=True)]
-    return border
-
-
-def _join(border: dict[int, dict[int, list[float]]], number: int, into: int) -> None:
-    """Hand the borders of one grid to another, in place."""
-    for other, sums in border.pop(number).items():
-        border[other].pop(number, None)
-        if other != into:
-            for one, two in ((into, other), (other, into)):
-                border[one][two] = [x + y for x, y in zip(border[one][two], sums, strict=True)]
 
 
 def kept_share(draft: Draft) -> float:

@@ -160,10 +160,13 @@ def test_overlay_is_that_of_geos(city: tuple[dict[str, gpd.GeoDataFrame], gpd.Ge
     assert shapely.coverage_is_valid(laid.cells)
     lines = shapely.union_all(shapely.boundary(shapes), grid_size=1e-8)
     expected = shapely.get_parts(shapely.polygonize(shapely.get_parts([lines])))
-    roomy = shapely.area(expected) > 1e-10  # 1 m²
+    # faces wider than 0.1 m: thinner ones may close where a crossing is rounded to a vertex nearby
+    rim = shapely.length(expected)
+    roomy = 2.0 * shapely.area(expected) / rim > 1e-6
     held = shapely.STRtree(laid.cells).query(shapely.point_on_surface(expected[roomy]), predicate="within")
-    assert held.shape[1] == roomy.sum()
-    assert np.abs(shapely.area(laid.cells[held[1]]) - shapely.area(expected[roomy])).max() < 3e-10
+    assert held[0].tolist() == list(range(int(roomy.sum())))
+    apart = np.abs(shapely.area(laid.cells[held[1]]) - shapely.area(expected[roomy]))
+    assert (apart < rim[roomy] * 1e-7).all()
     assert shapely.area(laid.cells).sum() == pytest.approx(shapely.area(expected).sum(), rel=1e-6)
 
 
@@ -404,7 +407,7 @@ def test_a_grid_in_two_pieces_becomes_two_or_joins_neighbours() -> None:
             "自相交",
         ),
         (
-            {"party": drawn("AB"), "order": gpd.GeoDataFrame({"code": ["A"]}, geometry=[box(80, 31, 81, 32)], crs="EPSG:4490")},
+            {"party": drawn("AB"), "order": drawn("AB").set_geometry([box(80, 31, 81, 32)] * 2, crs="EPSG:4490")},
             "20 度",
         ),
     ],
