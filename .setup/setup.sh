@@ -83,5 +83,6 @@ fi
 if [ ! -f .venv/.warm ] || [ -n "$(find geo -name '*.py' -newer .venv/.warm -print -quit)" ]; then
   say "compiling the kernel"
   .venv/bin/python -m geo.assignment
+  .venv/bin/python -m geo.circles
   touch .venv/.warm
 fi
