@@ -9,6 +9,7 @@ coordinates, done once per edge in a hash table, which makes a check of a whole 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,13 @@ def unmatched(rings: Rings) -> Edges:
     """Return the edges over which the number of zones changes: those that no neighbour shares exactly."""
     if len(rings.coordinates) == 0:
         return Edges(np.empty((0, 2)), np.empty((0, 2)), np.empty(0, dtype=np.int64))
-    kept, ring = unmatched_edges(rings.coordinates, rings.offsets, rings.sign)
+    with ThreadPoolExecutor(2) as pool:
+        halves = list(
+            pool.map(lambda half: unmatched_edges(rings.coordinates, rings.offsets, rings.sign, half), (0, 1))
+        )
+    kept, ring = (np.concatenate(both) for both in zip(*halves, strict=True))
+    order = np.argsort(kept)
+    kept, ring = kept[order], ring[order]
     start, end = rings.coordinates[kept], rings.coordinates[kept + 1]
     turned = rings.sign[ring] < 0
     start[turned], end[turned] = end[turned], start[turned].copy()

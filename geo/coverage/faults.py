@@ -11,7 +11,8 @@ from geo.coverage.borders import Edges, Rings, unmatched
 from geo.coverage.cuts import cut_subjects, cut_zones
 from geo.coverage.faces import faces
 from geo.coverage.findings import Finding, Tolerances, as_frame, in_order, with_near_misses
-from geo.coverage.gaps import Contacts, gaps, inlets
+from geo.coverage.gaps import Contacts, gaps
+from geo.coverage.inlets import inlets
 from geo.coverage.nesting import Parents
 from geo.coverage.overlaps import outside, overlaps
 from geo.coverage.shapes import invalid, repeated_codes, stray, without_consequences

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import shapely
 from shapely import MultiPoint
 
@@ -78,12 +79,11 @@ def stray(zones: Zones) -> list[Finding]:
 def repeated_codes(zones: Zones) -> list[Finding]:
     """Return codes that several zones bear; one finding per code, at its zones."""
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, code in enumerate(zones.codes):
-        rows[code].append(row)
+    for row in np.flatnonzero(pd.Series(zones.codes).duplicated(keep=False)):
+        rows[zones.codes[row]].append(int(row))
     return [
         Finding("duplicate", shapely.union_all(zones.laid(np.array(same))), (same[0],), (str(len(same)),))
         for same in rows.values()
-        if len(same) > 1
     ]
 
 

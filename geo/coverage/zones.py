@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ class Zones:
             When the frame names no reference.
         """
         codes = zone_codes(frame)
-        given = shapely.force_2d(np.asarray(frame.geometry.array, dtype=object))
+        given = flat_geometries(frame)
         _check_polygons(given, codes)
         finite = (
             np.isfinite(shapely.bounds(given)).all(axis=1)
@@ -78,7 +79,7 @@ class Zones:
         if frame.crs.is_geographic:
             _check_span(placed)
         missing = shapely.is_missing(given) | shapely.is_empty(given) | ~finite
-        broken = missing | ~shapely.is_valid(given)
+        broken = missing | ~_valid(given)
         shapes = given
         # A zone with coordinates that are not finite lies nowhere.
         if broken.any():
@@ -121,7 +122,8 @@ def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
             remedy="请把网格编码所在的列改名为 code，每个网格一个编码。",
         )
     column = frame["code"]
-    empty = (column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
+    codes = tuple(str(code) for code in column.tolist())
+    empty = column.isna().to_numpy() | np.array([not code.strip() for code in codes], dtype=bool)
     if empty.any():
         rows = "、".join(str(row + 1) for row in np.flatnonzero(empty)[:_LISTED])
         raise ZonesError(
@@ -129,7 +131,20 @@ def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
             f"{int(empty.sum())} zones have no code (rows {rows})",
             remedy="请先补全 code 列，缺陷要按编码说明是哪个网格。",
         )
-    return tuple(column.astype(str))
+    return codes
+
+
+def _valid(geometries: Geometries) -> Bools:
+    """Return whether each polygon is valid; the check releases the interpreter, so two threads share it."""
+    with ThreadPoolExecutor(2) as pool:
+        return np.concatenate(list(pool.map(shapely.is_valid, np.array_split(geometries, 2))))
+
+
+def flat_geometries(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> Geometries:
+    """Return the geometries of a frame as an array, without heights."""
+    geometries = np.asarray(frame.geometry.array, dtype=object)
+    flat: Geometries = shapely.force_2d(geometries) if shapely.has_z(geometries).any() else geometries
+    return flat
 
 
 def _check_polygons(given: Geometries, codes: tuple[str, ...]) -> None:

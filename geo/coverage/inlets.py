@@ -1,0 +1,143 @@
+"""Gaps between two zones that are open to the outside, where no boundary says what is outside.
+
+An inlet begins where the outline passes from one zone to another and turns back on itself. So each such place of the
+outline is looked at: where two points, equally far along the outline to both sides, are much nearer to each other than
+the way between them, the zones around are *closed* (widened by half a width and narrowed again). What closing fills
+there is an inlet when it lies between at least two zones and is deeper than its mouth is wide; an ordinary bend of the
+border is not. A narrow inlet in a bend is told from the bend by closing with smaller and smaller widths.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from geo.coverage.findings import Finding
+from geo.coverage.gaps import MOUTH, without
+from geo.coverage.plane import at_least_wide, opened, parts_of, widths
+
+if TYPE_CHECKING:
+    from geo.coverage.findings import Tolerances
+    from geo.coverage.gaps import Contacts
+    from geo.coverage.plane import Floats, Geometries
+    from geo.coverage.zones import Zones
+
+_FINER = 4.0
+"""Ratio of the widths with which zones are closed, one after the other."""
+
+_DETOUR = 0.75
+"""Below this ratio of straight distance to way along it the outline may turn back on itself. A notch as deep as it is
+wide has 0.71, a corner of 90 degrees too; a straight border has 1."""
+
+_STEPS_M = 0.02 * 1.5 ** np.arange(24)
+"""How far along the outline, in metres, the two points are taken: 2 cm to 224 m."""
+
+_GROWING = 8
+"""How often the zones around a place are extended by others on which what was filled borders."""
+
+
+def inlets(
+    zones: Zones, outline: Geometries, contacts: Contacts, exceptions: Geometries, limits: Tolerances
+) -> list[Finding]:
+    """Return the inlets of a coverage.
+
+    Parameters
+    ----------
+    zones
+        All zones.
+    outline
+        Polygons on the plane that make up the coverage with its holes filled.
+    contacts
+        Who borders on what.
+    exceptions
+        Registered exceptions on the plane.
+    limits
+        Tolerance, and the width of the widest inlet.
+    """
+    if len(outline) == 0 or limits.inlet_width_m <= 0:
+        return []
+    findings: list[Finding] = []
+    found: shapely.Geometry = shapely.GeometryCollection()
+    for turn in _turns(shapely.union_all(outline), contacts):
+        if shapely.dwithin(found, turn, limits.tolerance_m):
+            continue
+        place = _inlet_at(zones, turn, contacts, limits)
+        if place is None:
+            continue
+        found = shapely.union(found, place)
+        left = without(np.array([place], dtype=object), exceptions, limits.near_miss_m)
+        findings += [
+            Finding("inlet", one, tuple(rows))
+            for one, rows in zip(left, contacts.of(left), strict=True)
+            if rows
+        ]
+    return findings
+
+
+def _turns(whole: shapely.Geometry, contacts: Contacts) -> Geometries:
+    """Return the points where the outline passes from one zone to another and turns back on itself."""
+    turns = [np.empty(0, dtype=object)]
+    for ring in shapely.get_rings(whole):
+        points = shapely.get_coordinates(ring)
+        way = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+        middles = np.asarray(shapely.points((points[1:] + points[:-1]) / 2), dtype=object)
+        owners = contacts.owners_at(middles)
+        passes = np.flatnonzero(owners != np.roll(owners, 1))
+        steps = np.minimum(_STEPS_M, way[-1] / 4)
+        ahead = _along(points, way, way[passes, None] + steps)
+        behind = _along(points, way, way[passes, None] - steps)
+        straight = np.hypot(*np.moveaxis(ahead - behind, -1, 0))
+        sharp = (straight < _DETOUR * 2 * steps).any(axis=1)
+        turns.append(shapely.points(points[passes[sharp]]))
+    return np.concatenate(turns)
+
+
+def _along(points: Floats, way: Floats, at: Floats) -> Floats:
+    """Return the points (…, 2) of a closed line so far along it."""
+    x = np.interp(at, way[:-1], points[:-1, 0], period=way[-1])
+    y = np.interp(at, way[:-1], points[:-1, 1], period=way[-1])
+    return np.stack([x, y], axis=-1)
+
+
+def _inlet_at(
+    zones: Zones, turn: shapely.Geometry, contacts: Contacts, limits: Tolerances
+) -> shapely.Geometry | None:
+    """Return the inlet that ends at a point of the outline, or None."""
+    width_m = limits.inlet_width_m
+    around = np.array([shapely.buffer(turn, width_m)], dtype=object)
+    while width_m > limits.tolerance_m:
+        for _ in range(_GROWING):
+            rows = np.unique(zones.over(around)[1])
+            filled = _filled(shapely.union_all(zones.laid(rows)), turn, width_m, limits.tolerance_m)
+            wider = np.append(around[:1], filled)
+            if len(np.setdiff1d(zones.over(wider)[1], rows)) == 0:
+                break
+            around = wider
+        deep = _deep(filled, contacts)
+        if len(deep):
+            place: shapely.Geometry = deep[0]
+            return place
+        width_m /= _FINER
+    return None
+
+
+def _filled(
+    shores: shapely.Geometry, turn: shapely.Geometry, width_m: float, tolerance_m: float
+) -> Geometries:
+    """Return what closing fills at a point: places outside into which no circle of this width can enter."""
+    closed = shapely.buffer(shapely.buffer(shores, width_m / 2, quad_segs=4), -width_m / 2, quad_segs=4)
+    parts, _ = parts_of(np.array([shapely.difference(closed, shores)], dtype=object))
+    parts = parts[shapely.dwithin(parts, turn, tolerance_m)]
+    return parts[at_least_wide(parts, tolerance_m)]
+
+
+def _deep(places: Geometries, contacts: Contacts) -> Geometries:
+    """Return the places that lie between zones and are deeper than their mouth is wide."""
+    touching = contacts.of(places)
+    mouths = shapely.length(opened(places, contacts.tolerance_m)) - [
+        sum(by_row.values()) for by_row in touching
+    ]
+    between = np.array([len(by_row) > 1 for by_row in touching], dtype=bool)
+    return places[between & (mouths <= MOUTH * widths(places))]
