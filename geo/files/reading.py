@@ -33,6 +33,7 @@ def read(  # noqa: PLR0913  the options of a load
     territory: shapely.Geometry | None = None,
     skip_bad_rows: bool = False,
     existing_codes: Collection[str] = (),
+    lenient: bool = False,
 ) -> Loaded:
     r"""Read a file of records, check every row, and return them in EPSG:4490.
 
@@ -59,6 +60,8 @@ def read(  # noqa: PLR0913  the options of a load
         Leave bad rows out and return their faults in ``rejected``, instead of raising.
     existing_codes
         Codes that are taken.
+    lenient
+        Zones that are to be checked: without names, with codes that occur twice and rings that cross themselves.
 
     Returns
     -------
@@ -95,6 +98,7 @@ def read(  # noqa: PLR0913  the options of a load
         territory=territory,
         skip_bad_rows=skip_bad_rows,
         existing_codes=existing_codes,
+        lenient=lenient,
     )
     parts = list(session.chunks(WHOLE_FILE_ROWS))
     session.finish()

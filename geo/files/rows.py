@@ -121,6 +121,8 @@ class RowReader:
         Level of zones whose file does not say.
     seen
         Codes met so far.
+    lenient
+        Names may be missing and codes may repeat: the zones are read to be checked.
     """
 
     kind: Kind
@@ -128,6 +130,7 @@ class RowReader:
     constants: Mapping[str, str]
     level: str | None
     seen: SeenCodes
+    lenient: bool = False
 
     def read(self, table: pd.DataFrame, rows: Rows, faults: FaultList) -> pd.DataFrame:
         """Return the columns of the kind (without lon, lat) and ``attributes``; faults are added to ``faults``."""
@@ -136,7 +139,8 @@ class RowReader:
         }
         self._damaged(table, rows, faults)
         for column in COLUMNS[self.kind]:
-            if column.required and column.name in texts and self._has(column.name):
+            needed = column.required and not (self.lenient and column.name == "name")
+            if needed and column.name in texts and self._has(column.name):
                 empty = texts[column.name].isna().to_numpy()
                 heading = self._heading(column.name)
                 faults.add(
@@ -206,7 +210,8 @@ class RowReader:
         if self.kind == "zones" and self._has("level"):
             # A code is unique within a level: a dedicated community may be its own grid.
             key = codes.where(texts["level"].isna(), texts["level"].fillna("") + " " + codes)
-        self.seen.check(codes, key, rows, heading, faults)
+        if not self.lenient:
+            self.seen.check(codes, key, rows, heading, faults)
 
     def _kinds(self, texts: pd.Series[str], rows: Rows, faults: FaultList) -> Objects:
         words = KIND_WORDS[self.kind]

@@ -49,6 +49,7 @@ class Session:
     territory: Any
     existing_codes: Collection[str]
     skip_bad_rows: bool
+    lenient: bool = False
     _failed: list[pd.DataFrame] = field(default_factory=list)
     _told: list[str] = field(default_factory=list)
     _reference: Reference | None = None
@@ -158,7 +159,8 @@ class Session:
         for heading in absent:
             faults.add_fatal(heading, "", f"文件里没有这一列；有：{listed}", "请核对列名。")
         for column in COLUMNS[self.kind]:
-            if column.required and column.name not in found and column.name not in constants:
+            needed = column.required and not (self.lenient and column.name == "name")
+            if needed and column.name not in found and column.name not in constants:
                 names = "、".join(dict.fromkeys((column.name, *column.aliases)))
                 faults.add_fatal(
                     column.name,
@@ -184,6 +186,7 @@ class Session:
             constants,
             self.level,
             SeenCodes(self.existing_codes if self.kind in CODED else ()),
+            self.lenient,
         )
 
     def _shapes(self, raw: RawChunk, reader: RowReader, faults: FaultList) -> Any:  # noqa: ANN401  array of geometries
@@ -202,13 +205,18 @@ class Session:
             if raw.crs is not None and self.declared is not None:
                 shapes = _unproject(shapes, raw.crs, ref, self.declared)
             wanted = ~broken if required else np.zeros(len(raw.rows), dtype=bool)
-            shapes = check_shapes(shapes, raw.rows, self.kind, ref, faults, column="geometry", wanted=wanted)
+            shapes = check_shapes(
+                shapes, raw.rows, self.kind, ref, faults,
+                column="geometry", wanted=wanted, lenient=self.lenient,
+            )  # fmt: skip
         elif "geometry" in found:
             column = found["geometry"]
             shapes, bad, named = parse_shapes(raw.table[column].astype("str"), raw.rows, column, faults)
             ref = self._ref(None, named)
             wanted = ~bad if required else np.zeros(len(raw.rows), dtype=bool)
-            shapes = check_shapes(shapes, raw.rows, self.kind, ref, faults, column=column, wanted=wanted)
+            shapes = check_shapes(
+                shapes, raw.rows, self.kind, ref, faults, column=column, wanted=wanted, lenient=self.lenient
+            )
         elif {"lon", "lat"} <= found.keys():
             ref = self._ref(None, None)
             shapes = points_from_columns(raw.table, found, raw.rows, ref, faults, required=required)

@@ -256,10 +256,12 @@ def check_shapes(
     *,
     column: str,
     wanted: Mask,
+    lenient: bool = False,
 ) -> Shapes:
     """Check geometries in the file's reference and return them in EPSG:4490, two-dimensional, in their kind's types.
 
-    Bad ones are reported and None in the result; so are missing ones where they are ``wanted``.
+    Bad ones are reported and None in the result; so are missing ones where they are ``wanted``. ``lenient`` keeps rings
+    that cross themselves.
     """
     missing = np.asarray(shapely.is_missing(shapes))
     lone = missing & wanted
@@ -283,11 +285,13 @@ def check_shapes(
     far = out_of_range(bounds[:, 0], bounds[:, 1], ref) | out_of_range(bounds[:, 2], bounds[:, 3], ref)
     _report_range(bounds[:, 0], bounds[:, 1], rows, (column, column), ref, far, faults)
     shapes = _blank(shapes, far)
-    shapes = _reject_invalid(shapes, rows, column, faults)
+    crossing = ~shapely.is_valid(shapes) if lenient else np.zeros(len(shapes), dtype=bool)
+    if not lenient:
+        shapes = _reject_invalid(shapes, rows, column, faults)
     moved = _move(shapes, ref)
     # An area narrower than the 1 mm grid has nothing left.
-    gone = ~shapely.is_missing(shapes) & (shapely.is_empty(moved) | ~shapely.is_valid(moved))
-    gone |= (shapely.get_dimensions(moved) == 2) & (shapely.area(moved) == 0)  # noqa: PLR2004
+    gone = ~shapely.is_missing(shapes) & (shapely.is_empty(moved) | ~(crossing | shapely.is_valid(moved)))
+    gone |= ~crossing & (shapely.get_dimensions(moved) == 2) & (shapely.area(moved) == 0)  # noqa: PLR2004
     gone |= (shapely.get_dimensions(moved) == 1) & (shapely.length(moved) == 0)
     faults.add(
         rows[gone],
