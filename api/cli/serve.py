@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import socket
 import sys
 import threading
 from typing import Annotated
@@ -25,6 +27,10 @@ from api.store.transactions import transaction
 from geo.errors import GeoError
 
 
+class PortTakenError(GeoError, OSError):
+    """An address that cannot be listened on."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(serve)
@@ -40,6 +46,7 @@ def serve(
     """启动服务：打开打印出的链接即可登录。Start the service and print a one-time sign-in link."""
     settings = get_settings()
     host, port = host or settings.host, port or settings.port
+    check_port(host, port)
     set_up_logging()
     engine = get_engine()
     services = Services(settings, engine, JobRunner(engine))
@@ -57,6 +64,27 @@ def serve(
     threading.Thread(target=_warm, args=(services,), daemon=True).start()
     # uvicorn's own access log would write addresses and links that stand in queries: the gate logs paths only.
     uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning", server_header=False)
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse before anything is started or printed when the address cannot be listened on.
+
+    Raises
+    ------
+    PortTakenError
+        Another program, or another ``onegrid serve``, listens there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTakenError(
+                f"无法监听 {host}:{port}：{'端口已被占用' if error.errno == errno.EADDRINUSE else '地址不可用'}。",
+                f"cannot listen on {host}:{port}: {error.strerror}",
+                remedy="请关闭占用它的程序（也可能是另一个 onegrid serve），或用 --port 换一个端口。",
+            ) from error
 
 
 def _warm(services: Services) -> None:

@@ -96,16 +96,11 @@ def find_addresses(
         near misses.
     """
     wanted = [parse(one) for one in texts]
-    keys = sorted({key for one in wanted for key in _keys(one)})
+    keys = sorted({key for one in wanted for key in one.search_keys})
     known: dict[str, list[Row[Any]]] = {}
     for row in session.execute(_SAME, {"keys": keys, "territory": territory_id}):
         known.setdefault(row.normalised, []).append(row)
     return [_find(session, territory_id, one, known) for one in wanted]
-
-
-def _keys(wanted: ParsedAddress) -> list[str]:
-    """Return the keys under which an address, or a place that contains it, may be stored."""
-    return [key for key in (wanted.key, wanted.other_key, *wanted.prefixes) if key]
 
 
 def _find(
@@ -113,12 +108,12 @@ def _find(
 ) -> tuple[list[FoundAddress], list[FoundAddress]]:
     if not wanted.key:
         return [], []
-    same = _answers(wanted, [row for key in _keys(wanted)[:2] for row in known.get(key, [])])
+    same = _answers(wanted, [row for view in wanted.views for row in known.get(view.key, [])])
     if same:
         return same, []
     values = {"territory": territory_id, "key": wanted.key, "most": CANDIDATES}
     below = session.execute(_BELOW, values | {"prefix": f"{escaped(wanted.key)}%"}).all()
-    around = [row for key in _keys(wanted) for row in known.get(key, [])]
+    around = [row for key in wanted.search_keys for row in known.get(key, [])]
     found = _answers(wanted, [*around, *below])
     if found:
         return found, []

@@ -153,9 +153,10 @@ def test_a_restart_fails_what_was_left_and_sweeps_uploads(serve: Callable[..., A
         web.services.jobs.stop()
         with transaction(web.engine) as session:
             session.execute(
-                text(
-                    "INSERT INTO job (kind, arguments, status, account) SELECT 'load', '{}', unnest(CAST(:states AS text[])), 'x'"
-                ),
+                text("""
+                    INSERT INTO job (kind, arguments, status, account)
+                    SELECT 'load', '{}', unnest(CAST(:states AS text[])), 'x'
+                """),
                 {"states": ["waiting", "running", "done"]},
             )
         again = JobRunner(web.engine)

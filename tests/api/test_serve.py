@@ -1,0 +1,60 @@
+"""``onegrid serve`` as a process: it prints a link that works, keeps secrets out of its log, and stops cleanly."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from api.cli.serve import PortTakenError, check_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_printed_link_signs_in_and_the_log_keeps_it_secret(database: str, tmp_path: Path) -> None:
+    assert database
+    log = tmp_path / "log"
+    port = free_port()
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(port)], stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        link = next(line.strip() for line in process.stdout if "token=" in line)
+        assert link.startswith(f"http://127.0.0.1:{port}/sign-in?token=")
+        transport = httpx.HTTPTransport(retries=10)  # the link is printed just before the socket listens
+        with httpx.Client(transport=transport, timeout=60) as client:
+            assert client.get(link).status_code == 303
+            assert client.get(f"http://127.0.0.1:{port}/api/session").json()["name"] == "admin"
+            assert client.get(link).status_code == 401
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        assert process.returncode in {0, -signal.SIGTERM}
+    logged = log.read_text()
+    assert "/sign-in" in logged
+    assert link.split("token=")[1] not in logged
+    assert "Traceback" not in logged
+
+
+def test_a_taken_port_is_said_before_anything_starts() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PortTakenError, match="端口已被占用"):
+            check_port("127.0.0.1", taken.getsockname()[1])
