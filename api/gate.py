@@ -42,7 +42,8 @@ _POLICY: Final = (
 
 SELF_CONTAINED_POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-popups allow-downloads allow-modals"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-scripts allow-popups allow-downloads allow-modals"
 )
 """For pages with everything inlined: scripts run, but in an origin of their own and without any network."""
 
