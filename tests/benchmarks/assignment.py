@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from geo.assignment import ZoneIndex
 from geo.samples import random_points, random_zones
-from tests.benchmarks.report import Report, peak_mib
+from tests.benchmarks.report import Report, forget_peak, peak_mib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +45,13 @@ def run(report: Report) -> None:
 def _compare(report: Report, count: int) -> None:
     zones = random_zones(count, vertices=VERTICES, seed=1)
     lon, lat = random_points(tuple(zones.total_bounds), report.scaled(POINTS, least=1000), seed=1)
-    before = peak_mib()
+    before = forget_peak()
     index = ZoneIndex(zones)
     rows = index.locate(lon, lat)
     memory = peak_mib() - before
     build = report.measure("index built", lambda: ZoneIndex(zones))
     ours = report.measure("OneGrid", lambda: index.locate(lon, lat), runs=2 * report.runs + 1)
+    cpu = report.cpu_seconds
     with tempfile.TemporaryDirectory() as folder:
         index.save(Path(folder) / "zones.npy")
         load = report.measure("saved index opened", lambda: ZoneIndex.load(Path(folder) / "zones.npy"))
@@ -62,19 +63,24 @@ def _compare(report: Report, count: int) -> None:
         f"locating {memory:.0f} MiB above the input; {(rows >= 0).mean():.1%} of the points are in a zone."
     )
     speed = len(lon) / ours / 1e6
-    table: list[tuple[object, ...]] = [("OneGrid ZoneIndex.locate", len(lon), ours, speed, 1.0)]
+    table: list[tuple[object, ...]] = [
+        ("OneGrid ZoneIndex.locate", len(lon), ours, speed, 1.0, cpu / len(lon) * 1e6, 1.0)
+    ]
     for name, prepare in PEERS.items():
         try:
             answer = prepare(zones, lon[:some], lat[:some])
         except _MissingError as missing:
-            table.append((name, str(missing), "", "", ""))
+            table.append((name, str(missing), "", "", "", "", ""))
             continue
         agree = float((answer() == rows[:some]).mean())
         if agree < 1:
             report.note(f"{name} differs at {some - round(agree * some)} of {some:,} points (borders).")
         seconds = report.measure(name, answer, runs=min(PEER_RUNS, report.runs))
-        table.append((name, some, seconds, some / seconds / 1e6, speed / (some / seconds / 1e6)))
-    report.table(["", "points", "seconds", "million points/s", "OneGrid is faster by"], table)
+        speeds = some / seconds / 1e6, speed / (some / seconds / 1e6)
+        costs = report.cpu_seconds / some * 1e6, report.cpu_seconds / some / (cpu / len(lon))
+        table.append((name, some, seconds, *speeds, *costs))
+    columns = ["", "points", "seconds", "million points/s", "OneGrid is faster by"]
+    report.table([*columns, "processor seconds per million", "OneGrid costs less by"], table)
 
 
 class _MissingError(Exception):

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import resource
 import statistics
 import sys
 import time
@@ -39,6 +38,8 @@ class Report:
     size: float = 1.0
     runs: int = 5
     lines: list[str] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    """Processor time of the last measurement, its median: what it costs also when the machine is shared."""
 
     def scaled(self, number: int, least: int = 1) -> int:
         """Return a size of the goals at the size of this run."""
@@ -58,13 +59,15 @@ class Report:
 
     def measure(self, name: str, act: Callable[[], Any], *, runs: int | None = None) -> float:
         """Return the median of the seconds that an act takes; each run is printed, so that a noisy machine shows."""
-        seconds = []
+        seconds, cpu = [], []
         for _ in range(runs or self.runs):
             gc.collect()
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             act()
             seconds.append(time.perf_counter() - start)
+            cpu.append(time.process_time() - cpu_start)
         median = statistics.median(seconds)
+        self.cpu_seconds = statistics.median(cpu)
         sys.stdout.write(f"  {name}: {median:.4g} s  ({', '.join(f'{one:.4g}' for one in seconds)})\n")
         sys.stdout.flush()
         return median
@@ -95,10 +98,18 @@ class Report:
 def _shown(cell: object) -> str:
     """Return a cell of a table as text."""
     if isinstance(cell, float):
-        return f"{cell:,.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"  # noqa: PLR2004 - thousands need no digits
+        return f"{cell:,.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
+def forget_peak() -> float:
+    """Start counting the peak of memory anew (Linux), and return what is held now, in MiB."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak_mib()
+
+
 def peak_mib() -> float:
-    """Return the most memory that this process has held so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the most memory that this process has held since `forget_peak`, in MiB."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
