@@ -1,8 +1,18 @@
 """The only reader and writer of files: GeoJSON, GPKG, Shapefile, GeoParquet, CSV, Excel, OpenStreetMap."""
 
+from geo.files.bundles import write_bundle
 from geo.files.faults import FAULT_COLUMNS, Loaded
 from geo.files.places import read_osm
 from geo.files.reading import read, read_chunks
 from geo.files.writing import write, write_rejected
 
-__all__ = ["FAULT_COLUMNS", "Loaded", "read", "read_chunks", "read_osm", "write", "write_rejected"]
+__all__ = [
+    "FAULT_COLUMNS",
+    "Loaded",
+    "read",
+    "read_chunks",
+    "read_osm",
+    "write",
+    "write_bundle",
+    "write_rejected",
+]

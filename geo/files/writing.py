@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -21,7 +22,7 @@ from geo.errors import FileFormatError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import geopandas as gpd
+FrameT = TypeVar("FrameT", bound=pd.DataFrame)
 
 _EXCEL_CELL_LETTERS = 32_767
 _EXCEL_ROWS = 1_048_576
@@ -68,7 +69,7 @@ def write(frame: gpd.GeoDataFrame, path: Path | str) -> None:
     if frame.crs is None:
         raise undeclared_reference(path.name)
     try:
-        writers[path.suffix.lower()](_flat(frame), path)
+        writers[path.suffix.lower()](flat(frame), path)
     except (
         pyogrio.errors.DataSourceError,
         pyogrio.errors.GeometryError,
@@ -114,13 +115,14 @@ def write_rejected(rejected: pd.DataFrame, path: Path | str) -> None:
         )
 
 
-def _flat(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def flat(frame: FrameT) -> FrameT:
     """Return the frame with lists and dicts as JSON text, and object columns as text where they are."""
-    flat = frame.copy()
-    for name in flat.columns:
-        if name != flat.geometry.name and flat[name].dtype == object:
-            flat[name] = pd.Series([_json(cell) for cell in flat[name]], index=flat.index, dtype=object)
-    return flat
+    result = frame.copy()
+    shapes = frame.geometry.name if isinstance(frame, gpd.GeoDataFrame) else None
+    for name in result.columns:
+        if name != shapes and result[name].dtype == object:
+            result[name] = pd.Series([_json(cell) for cell in result[name]], index=result.index, dtype=object)
+    return result
 
 
 def _json(cell: Any) -> Any:  # noqa: ANN401  a cell
@@ -178,14 +180,25 @@ def _write_xlsx(frame: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _write_sheet(table: pd.DataFrame, path: Path) -> None:
+    book = openpyxl.Workbook(write_only=True)
+    fill_sheet(book.create_sheet("数据"), table, path)
+    book.save(path)
+
+
+def fill_sheet(sheet: Any, table: pd.DataFrame, path: Path) -> None:  # noqa: ANN401  openpyxl's own
+    """Write a table into a new sheet of a write-only workbook: bold headings that stay in sight, text as text.
+
+    Raises
+    ------
+    FileFormatError
+        When it has too many rows or a cell of too many letters; ``path`` names the file.
+    """
     if len(table) + 1 > _EXCEL_ROWS:
         raise FileFormatError(
             f"{len(table):,} 行超过了 Excel 一张表的上限（{_EXCEL_ROWS - 1:,} 行）。",
             "too many rows for Excel",
             remedy="请写成 .csv、.gpkg 或 .parquet。",
         )
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("数据")
     sheet.freeze_panes = "A2"
     bold = Font(bold=True)
     heads = []
@@ -196,7 +209,6 @@ def _write_sheet(table: pd.DataFrame, path: Path) -> None:
     sheet.append(heads)
     for line in table.itertuples(index=False, name=None):
         sheet.append([_cell(sheet, value, path) for value in line])
-    book.save(path)
 
 
 def _cell(sheet: Any, value: Any, path: Path) -> Any:  # noqa: ANN401  openpyxl's cells
