@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely import MultiPolygon, Polygon
 
-__all__ = ["KINDS", "REASONS", "Fusion", "FusionProfile", "fuse"]
+__all__ = ["KINDS", "REASONS", "Fusion", "FusionProfile", "fuse", "layer_column"]
+
+_CELL_COLUMNS = (
+    "cell", "estate", "inside", "grid", "reason", "explanation", "area_m2", *COUNTS, "geometry"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Fusion:
     Parameters
     ----------
     cells
-        Atomic pieces: ``cell`` (number, from 0), one column per layer with the code there or None, ``estate`` (whether
-        it is part of an estate or building that some border cuts), ``inside``, ``grid`` (code of the proposal, None
-        outside the territory), ``reason``, ``explanation``, ``area_m2``, the counts, ``geometry``.
+        Atomic pieces: ``cell`` (number, from 0), one column per layer (`layer_column`) with the code there or None,
+        ``estate`` (whether it is part of an estate or building that some border cuts), ``inside``, ``grid`` (code of
+        the proposal, None outside the territory), ``reason``, ``explanation``, ``area_m2``, the counts, ``geometry``.
     crosswalk
         One row per old grid and new grid that share ground: ``layer, code, new, cells, area_m2, area_share`` and for
         each count its number and its share of the old grid's. ``code`` is None for ground without a grid of the layer,
@@ -280,6 +284,11 @@ def _rule(row: dict[str, Any], profile: FusionProfile) -> str:
     return ""
 
 
+def layer_column(code: str) -> str:
+    """Return the name of the column of a layer's codes in ``Fusion.cells``."""
+    return f"layer_{code}" if code in _CELL_COLUMNS else code
+
+
 def _cells(cells: Cells, draft: Draft, codes: NDArray[Any]) -> gpd.GeoDataFrame:
     """Return the cells as a frame."""
     reason = np.array(NAMES, dtype=object)[draft.why]
@@ -287,7 +296,7 @@ def _cells(cells: Cells, draft: Draft, codes: NDArray[Any]) -> gpd.GeoDataFrame:
     frame = pd.DataFrame({"cell": np.arange(len(cells.shapes))})
     for number, layer in enumerate(cells.layers):
         known = _or_none(layer.codes)
-        frame[layer.code] = known[cells.zone[:, number]]
+        frame[layer_column(layer.code)] = known[cells.zone[:, number]]
     frame["estate"] = cells.estate >= 0
     frame["inside"] = cells.inside
     frame["grid"] = codes

@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[str, str]] = {
 """Kinds of disagreement, most serious first."""
 
 _SERIOUS = ("overlap", "conflict", "missing", "noise")
+_FIGURES = ("household", "business", "institution", "people")
 _SPLINTER_M = 10.0
 """A cell narrower than this (in meters) makes no place of its own."""
 
@@ -224,12 +225,13 @@ def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[st
         mine = disputed & asked[side]
         share = np.where(place[side] == place[other], 0.5, 1.0)
         length += np.bincount(side[mine], weights=(cells.pair_length_m * share)[mine], minlength=count)
+    figures = cells.counts[list(_FIGURES)].to_numpy()
     rows = []
     for run in runs(place[order]):
         members = order[run]
         name = _SERIOUS[kind[members[0]]]
         involved = np.flatnonzero(concerned[members].any(axis=0)).tolist()
-        rows.append(_row(cells, name, involved, members, float(length[members].sum())))
+        rows.append(_row(cells, name, involved, members, float(length[members].sum()), figures))
     return rows
 
 
@@ -318,7 +320,7 @@ def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]
                 weights=cells.counts[name].to_numpy()[of_cell >= 0],
                 minlength=len(whole),
             )
-            for name in ("household", "business", "institution", "people")
+            for name in _FIGURES
         }
         for row in rows:
             if "zone" in row and row["outer"] == outer and row["inner"] == inner:
@@ -328,7 +330,9 @@ def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]
     return rows
 
 
-def _row(cells: Cells, kind: str, involved: list[int], members: Ints, length_m: float) -> dict[str, Any]:
+def _row(
+    cells: Cells, kind: str, involved: list[int], members: Ints, length_m: float, figures: Ints
+) -> dict[str, Any]:
     """Return one place as a row of the frame."""
     codes = {}
     for layer in involved:
@@ -345,8 +349,7 @@ def _row(cells: Cells, kind: str, involved: list[int], members: Ints, length_m: 
         "width_m": 2.0 * area / max(rim, 1e-9),
         "geometry": united(cells, members),
     }
-    for name in ("household", "business", "institution", "people"):
-        row[name] = int(cells.counts[name].to_numpy()[members].sum())
+    row.update(zip(_FIGURES, figures[members].sum(axis=0).tolist(), strict=True))
     _say(cells, row)
     return row
 
