@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from sqlalchemy import func, select, text, update
 
-from api.store import assignments, audit, checks, models, versions
+from api.store import assignments, audit, bulk, checks, models, versions
 from api.store.errors import NotFoundError, StoreError
 from api.store.progress import Progress, part, silent
 from api.store.territories import boundary_of, find_territory, levels_of
@@ -325,6 +325,22 @@ def redo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
 def ledger(session: Session, rooms: Rooms, number: int) -> pd.DataFrame:
     """Return the move ledger of a plan: every subject whose zone is another than in the base version."""
     return rooms.enter(session, get_plan(session, number)).census.ledger()
+
+
+def named_ledger(session: Session, number: int) -> gpd.GeoDataFrame:
+    """Return the move ledger of a plan with code, kind, name, address and place of each subject: personal data."""
+    moves = _furnish(session, get_plan(session, number)).census.ledger()
+    rows = session.execute(
+        text(
+            """SELECT id, code, name, address, ST_AsBinary(location) AS geometry
+               FROM subject WHERE id = ANY(:ids) ORDER BY id"""
+        ),
+        {"ids": [int(each) for each in moves["subject"].unique()]},
+    )
+    subjects = bulk.geo_frame(rows)
+    found = subjects.merge(moves, left_on="id", right_on="subject", how="inner")
+    columns = ["level", "code", "kind", "name", "address", "from_zone", "to_zone", "geometry"]
+    return gpd.GeoDataFrame(found[columns], crs=INTERNAL_CRS)
 
 
 def zones_of(session: Session, rooms: Rooms, number: int, level: str) -> list[tuple[PlanZone, ZoneFigures]]:
