@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _LISTED = 4
 _SMALL_M2 = 10.0
@@ -151,3 +151,35 @@ def sentence(  # noqa: C901, PLR0911, PLR0912  a table of sentences: one branch 
                 f"{one_en} is cut by {names[1]} over {length_m:,.0f} m.",
             )
     raise ValueError(kind)
+
+
+def action_sentence(
+    kind: str,
+    strategy: str,
+    recipient: str | None,
+    area_m2: float,
+    changes: Mapping[str, tuple[float, float]],
+) -> tuple[str, str]:
+    """Return what an action does, in Chinese and in English."""
+    sizes = "；".join(f"{code} {before:,.0f} → {after:,.0f} m²" for code, (before, after) in changes.items())
+    sizes_en = "; ".join(
+        f"{code} {before:,.0f} → {after:,.0f} m²" for code, (before, after) in changes.items()
+    )
+    tail = f"（{sizes}）。" if sizes else "。"
+    tail_en = f" ({sizes_en})." if sizes_en else "."
+    size = area_text(area_m2)
+    if strategy == "exception":
+        return f"缺口 {size} 登记为豁免。", f"Gap of {area_m2:,.1f} m² registered as an exception."
+    if strategy == "mend":
+        return (
+            f"网格 {recipient} 的自相交边界已理顺{tail}",
+            f"The crossing border of zone {recipient} is mended{tail_en}",
+        )
+    if kind == "near_miss":
+        return (
+            f"共同边界按网格 {recipient} 的线对齐{tail}",
+            f"The common border follows zone {recipient}{tail_en}",
+        )
+    if recipient is None:
+        return f"边界外的 {size} 已裁去{tail}", f"{area_m2:,.1f} m² outside the boundary are cut off{tail_en}"
+    return f"{size} 归网格 {recipient}{tail}", f"{area_m2:,.1f} m² go to zone {recipient}{tail_en}"

@@ -178,8 +178,8 @@ class _Work:
         self.injected: list[tuple[str, frozenset[str], float, shapely.Point]] = []
         for row, col in spots:
             middle = ring[row * side + col].mean(axis=0)
-            self.things["estate"].append(self._square(middle - (70, 70), 60))
-            self.things["building"].append(self._square(middle + (70, 70), 15))
+            self.things["estate"].append(self._square(np.subtract(middle, 70), 60))
+            self.things["building"].append(self._square(np.add(middle, 70), 15))
 
     def _pool(self, kind: str) -> list[tuple[int, int]]:
         return self.pools["rim" if kind in RIM else "nested" if kind in NESTED else "inner"]
@@ -203,13 +203,14 @@ class _Work:
         """Remember what was injected."""
         self.injected.append((kind, frozenset(codes), width, shapely.Point(lonlat(place))))
 
-    def inject(self, kind: str, cell: tuple[int, int], width: float, rim: Floats) -> None:
+    def inject(  # noqa: C901, PLR0912, PLR0915  one short recipe per kind
+        self, kind: str, cell: tuple[int, int], width: float, rim: Floats
+    ) -> None:
         """Damage one cell."""
         row, col = cell
         at = row * self.side + col
         code, east = self.codes[at], self.codes[(at + 1) % len(self.codes)]
         k, ring = self.k, self.ring
-        facing = slice(k, 2 * k)  # its east side
         middle = k + k // 2
         match kind:
             case "overlap" | "gap" | "sliver" | "near_miss":
