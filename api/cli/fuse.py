@@ -1,0 +1,217 @@
+"""``onegrid fuse``: 多格合一, of files or of a version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.console import out, progress_bar, say, table
+from api.cli.sources import (
+    Boundary,
+    Declared,
+    Reading,
+    read_area,
+    read_polygons,
+    read_subjects,
+    read_zones,
+    save,
+)
+from api.store import fusions
+from api.store.engine import session
+from api.store.refusals import InvalidRequestError
+from api.store.versions import get_version
+from geo import files
+from geo.fusion import KINDS, Fusion, FusionProfile
+from geo.fusion import fuse as fuse_layers
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+CONFLICTS_SHOWN = 20
+
+
+def fuse(  # noqa: PLR0913  options of a command
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="一个版本号 (或辖区编码)，或各条线的文件: party=党建.gpkg order=综治.geojson …"),
+    ],
+    *,
+    layers: Annotated[
+        str | None, typer.Option(help="版本: 要合并的图层，例如 party,order,civil,urban")
+    ] = None,
+    leading: Annotated[
+        str | None, typer.Option(help="主导图层: 有分歧时以它为准；不写则由各图层表决")
+    ] = None,
+    pin: Annotated[list[str] | None, typer.Option(help="固定单元: 单元号=主导图层的网格编码")] = None,
+    households: Annotated[str, typer.Option(help="每格户数上下限，例如 300-500；none 为不限")] = "300-500",
+    noise: Annotated[float, typer.Option(help="窄于此 (米) 的差别视为描绘误差", min=0.0)] = 10.0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="结果 .gpkg (同时写同名 .xlsx): 单元、迁移清单、分歧、方案"),
+    ] = None,
+    declared: Declared = None,
+    boundary: Boundary = None,
+    within: Annotated[
+        str | None, typer.Option(help="新网格不得跨越的上级: 版本写层级 (community)，文件写文件名")
+    ] = None,
+    estates: Annotated[Path | None, typer.Option(help="文件: 不得切割的小区 (面)")] = None,
+    buildings: Annotated[Path | None, typer.Option(help="文件: 不得切割的楼栋 (面)")] = None,
+    streets: Annotated[Path | None, typer.Option(help="文件: 边界宜沿的道路")] = None,
+    subjects: Annotated[Path | None, typer.Option(help="文件: 管理对象，统计户数和人数")] = None,
+) -> None:
+    """Reconcile departments' grids into one proposal, and say where they disagree."""
+    profile = FusionProfile(households=_range(households), noise_width_m=noise)
+    pins = dict(_pin(each) for each in pin or ())
+    if any("=" in each for each in sources):
+        title = "多格合一"
+        given = Reading(declared)
+        with progress_bar(title) as progress:
+            progress(0.0, "读取各条线网格")
+            frames = {name: _zones(name, path, given) for name, path in map(_named_file, sources)}
+            progress(0.2, f"叠加 {len(frames)} 个条线")
+            fused = fuse_layers(
+                frames,
+                boundary=read_area(boundary, given),
+                estates=read_polygons(estates, given),
+                buildings=read_polygons(buildings, given),
+                streets=None if streets is None else files.read(streets, "streets", declared=declared).frame,
+                subjects=read_subjects(subjects, given),
+                parents=None if within is None else read_zones(Path(within), given),
+                leading=leading,
+                pins=pins or None,
+                profile=profile,
+            )
+        output = output or Path("fusion.gpkg")
+    else:
+        with progress_bar(f"多格合一 {sources[0]}") as progress, session() as opened:
+            info = get_version(opened, sources[0])
+            options = fusions.FusionOptions(_layers(layers), leading, pins, within, profile)
+            fusions.compute_fusion(opened, info.territory, info.code, options, progress)
+            fused = fusions.read_fusion(opened, info.territory, info.code)
+        title = info.code
+    _show(title, fused)
+    if output is not None:
+        written = tables_of(fused)
+        save(written, output, "proposal")
+        if output.suffix.lower() == ".gpkg":
+            short = {name: written[name] for name in ("summary", "crosswalk", "conflicts", "proposal")}
+            save(short, output.with_suffix(".xlsx"), "proposal")
+
+
+def tables_of(fused: Fusion) -> dict[str, pd.DataFrame]:
+    """Return what goes into one file: figures, cells, crosswalk, conflicts, proposal and who is in no cell."""
+    return {
+        "proposal": fused.proposal,
+        "conflicts": fused.conflicts,
+        "cells": fused.cells,
+        "crosswalk": fused.crosswalk,
+        "summary": summary(fused.conflicts),
+        **({"unassigned": fused.unassigned} if len(fused.unassigned) else {}),
+    }
+
+
+def summary(conflicts: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return how many conflicts there are of each kind, most serious first."""
+    sums = conflicts.groupby("kind").agg(
+        count=("kind", "size"),
+        length_m=("length_m", "sum"),
+        area_m2=("area_m2", "sum"),
+        household=("household", "sum"),
+        people=("people", "sum"),
+    )
+    made = sums.reindex([kind for kind in KINDS if kind in sums.index]).reset_index()
+    made.insert(1, "name", [KINDS[kind][0] for kind in made["kind"]])
+    return made
+
+
+def _show(title: str, fused: Fusion) -> None:
+    body: list[tuple[Any, ...]] = [
+        (name, count, f"{length:,.0f}", f"{area:,.0f}", int(household), int(people))
+        for _kind, name, count, length, area, household, people in summary(fused.conflicts).itertuples(
+            index=False
+        )
+    ]
+    headers = ("分歧", "处数", "争议边界 m", "面积 m²", "户", "人")
+    if body:
+        out.print(table(f"{title} 分歧汇总", headers, body, numbers=1))
+    serious = fused.conflicts[fused.conflicts["kind"].isin(("overlap", "conflict", "missing"))]
+    worst = serious.sort_values("household", ascending=False, kind="stable").head(CONFLICTS_SHOWN)
+    if len(worst):
+        out.print(
+            table(
+                f"涉及户数最多的 {len(worst)} 处分歧",
+                ("种类", "部门", "说明", "户", "人"),
+                [
+                    (KINDS[kind][0], " ".join(departments), message, int(household), int(people))
+                    for kind, departments, message, household, people in zip(
+                        worst["kind"],
+                        worst["departments"],
+                        worst["message"],
+                        worst["household"],
+                        worst["people"],
+                        strict=True,
+                    )
+                ],
+                numbers=3,
+            )
+        )
+    broken = int((fused.proposal["rule"] != "").sum())
+    say(
+        f"{title}: {len(fused.cells):,} 个单元合为 {len(fused.proposal):,} 个新网格 (主导图层 {fused.leading})，"
+        f"一致边界保留 {fused.agreed_kept:.1%}，{broken:,} 个不合户数规则。"
+    )
+
+
+def _zones(name: str, path: Path, reading: Reading) -> gpd.GeoDataFrame:
+    """Read a department's zones: a file that does not say its level is of the layer it is given for."""
+    return read_zones(path, reading).assign(layer=name)
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, sign, path = text.partition("=")
+    if not (sign and name and path):
+        raise InvalidRequestError(
+            f"“{text}”没有说明是哪个条线的文件。",
+            f"{text!r} is no layer=file",
+            remedy="例如 party=党建.gpkg order=综治.geojson。",
+        )
+    return name, Path(path)
+
+
+def _layers(text: str | None) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if not found:
+        raise InvalidRequestError(
+            "没有说明要合并哪些图层。",
+            "--layers is missing",
+            remedy="例如 --layers party,order,civil,urban。",
+        )
+    return found
+
+
+def _range(text: str) -> tuple[float, float] | None:
+    if text == "none":
+        return None
+    low, _, high = text.partition("-")
+    if not (low.strip().isdecimal() and high.strip().isdecimal() and int(low) <= int(high)):
+        raise InvalidRequestError(
+            f"户数上下限“{text}”写法不对。", f"{text!r} is no range", remedy="例如 --households 300-500。"
+        )
+    return float(low), float(high)
+
+
+def _pin(text: str) -> tuple[int, str]:
+    cell, _, code = text.partition("=")
+    if not (cell.strip().isdecimal() and code.strip()):
+        raise InvalidRequestError(
+            f"固定单元“{text}”写法不对。", f"{text!r} is no cell=code", remedy="例如 --pin 17=P1。"
+        )
+    return int(cell), code.strip()
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``onegrid fuse``."""
+    app.command(help="多格合一: 把几个条线的网格 (版本或文件) 合成一套方案，并列出分歧")(fuse)

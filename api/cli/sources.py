@@ -1,0 +1,189 @@
+"""Files as sources of commands that also work on the database: when a word is a file, and how it is read."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import geopandas as gpd
+import typer
+
+from api.cli.console import say, warn
+from api.store.bulk import area_of
+from api.store.refusals import InvalidRequestError
+from geo import files
+from geo.errors import FileFormatError, ZonesError
+from geo.files.words import LEVEL_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+    from shapely import MultiPolygon, Polygon
+
+SUFFIXES = (
+    ".geojson", ".json", ".geojsonl", ".gpkg", ".shp", ".fgb", ".zip", ".parquet", ".geoparquet", ".csv", ".tsv",
+    ".txt", ".xlsx", ".xls", ".ods",
+)  # fmt: skip
+"""What a file of zones or subjects may be; a version's code never ends in one of these."""
+
+CODES_SHOWN = 5
+
+Declared = Annotated[
+    str | None, typer.Option("--crs", help="文件的坐标系: EPSG:4490、GCJ-02、BD-09 …；文件未注明时必填")
+]
+Level = Annotated[str | None, typer.Option(help="文件: 网格的层级，例如 grid；版本: 只处理这一层级")]
+TableName = Annotated[str | None, typer.Option("--table", help="GeoPackage 里的图层名")]
+Boundary = Annotated[Path | None, typer.Option(help="辖区边界文件")]
+Exceptions = Annotated[Path | None, typer.Option(help="豁免范围文件 (河湖、外单位用地)")]
+Subjects = Annotated[Path | None, typer.Option(help="管理对象文件: 统计受影响的户数和人数")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the zones of a file are read: reference, layer of a GeoPackage, level."""
+
+    declared: str | None = None
+    table: str | None = None
+    level: str | None = None
+
+
+def is_file(source: str) -> bool:
+    """Whether a word names a file rather than a version."""
+    path = Path(source)
+    return path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or path.is_file()
+
+
+def read_zones(path: Path, reading: Reading, *, lenient: bool = False) -> gpd.GeoDataFrame:
+    """Read the zones of one level from a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reading
+        How.
+    lenient
+        Zones that are to be checked: with codes that occur twice and rings that cross themselves.
+
+    Raises
+    ------
+    FileFormatError
+        The file has several levels and none was chosen.
+    ZonesError
+        Such zones in a file that is not to be checked.
+    BadRecordsError
+        Rows that cannot be worked with, all of them.
+    """
+    loaded = files.read(
+        path,
+        "zones",
+        declared=reading.declared,
+        layer=reading.table,
+        level=reading.level or "grid",  # of a file that does not say
+        lenient=True,
+    )
+    for line in loaded.warnings:
+        warn(line)
+    frame = loaded.frame
+    if reading.level is not None:
+        chosen = LEVEL_WORDS.get(reading.level, reading.level)
+        frame = frame[frame["level"] == chosen].reset_index(drop=True)
+    levels = list(dict.fromkeys(frame["level"]))
+    if len(levels) > 1:
+        raise FileFormatError(
+            f"“{path.name}”里有 {len(levels)} 个层级: {'、'.join(levels)}。",
+            f"{path.name} has several levels: {levels}",
+            remedy="请用 --level 选择一个，例如 --level grid。",
+        )
+    if not len(frame):
+        raise FileFormatError(
+            f"“{path.name}”里没有层级为“{reading.level}”的网格。",
+            f"{path.name} has no zones of level {reading.level}",
+            remedy="请核对 --level，或换一个文件。",
+        )
+    if not lenient:
+        _refuse_faulty(path, frame)
+    return frame
+
+
+def _refuse_faulty(path: Path, zones: gpd.GeoDataFrame) -> None:
+    bad = (zones["code"].duplicated(keep=False) | ~zones.geometry.is_valid).to_numpy()
+    if bad.any():
+        codes = "、".join(zones["code"][bad].head(CODES_SHOWN))
+        raise ZonesError(
+            f"“{path.name}”有 {int(bad.sum())} 个网格的图形自相交或编码重复: {codes}。",
+            f"{int(bad.sum())} zones of {path.name} are invalid or have a code that occurs twice",
+            remedy=f"请先检查并修复: onegrid check {path.name}，onegrid repair {path.name}。",
+        )
+
+
+def read_area(path: Path | None, reading: Reading) -> Polygon | MultiPolygon | None:
+    """Return the area that the zones of a file cover together; None without a file."""
+    if path is None:
+        return None
+    return area_of(_shapes(path, reading).union_all())
+
+
+def read_areas(path: Path | None, reading: Reading) -> gpd.GeoSeries | None:
+    """Return the areas of a file one by one; None without a file."""
+    return None if path is None else _shapes(path, reading)
+
+
+def read_polygons(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | None:
+    """Return the polygons of a file (estates, buildings); None without a file."""
+    return None if path is None else gpd.GeoDataFrame(geometry=_shapes(path, reading))
+
+
+def _shapes(path: Path, reading: Reading) -> gpd.GeoSeries:
+    # Areas need no code: each is one by its place in the file.
+    frame = files.read(
+        path, "zones", declared=reading.declared, level="grid", columns={"code": "=area"}, lenient=True
+    ).frame
+    return frame.geometry
+
+
+def read_subjects(path: Path | None, reading: Reading, **options: bool) -> gpd.GeoDataFrame | None:
+    """Return the subjects of a file; None without a file."""
+    if path is None:
+        return None
+    loaded = files.read(path, "subjects", declared=reading.declared, **options)
+    for line in loaded.warnings:
+        warn(line)
+    return loaded.frame
+
+
+def save(tables: Mapping[str, pd.DataFrame], path: Path, first: str) -> None:
+    """Write tables: all of them where the format holds several (.gpkg, .xlsx), else the first alone."""
+    if path.suffix.lower() in {".gpkg", ".xlsx"}:
+        files.write_bundle(tables, path)
+    else:
+        chosen = tables[first]
+        assert isinstance(chosen, gpd.GeoDataFrame)  # noqa: S101  commands put geometry first
+        files.write(chosen, path)
+    say(f"已写入 {path}。")
+
+
+@contextmanager
+def spark_session(master: str | None) -> Iterator[Any]:
+    """Yield a Spark session of the master named, or of the cluster that its own configuration names.
+
+    Raises
+    ------
+    InvalidRequestError
+        PySpark is not installed.
+    """
+    try:
+        from pyspark.sql import SparkSession  # noqa: PLC0415  an optional package
+    except ImportError as error:
+        raise InvalidRequestError(
+            "没有安装 PySpark。", "pyspark is not installed", remedy="请安装: pip install 'onegrid[spark]'。"
+        ) from error
+    builder = SparkSession.builder.appName("onegrid")
+    session = (builder if master is None else builder.master(master)).getOrCreate()
+    try:
+        yield session
+    finally:
+        session.stop()
