@@ -32,7 +32,7 @@ NOWHERE = -1
 OPEN = -2
 """Answer for a point that only exact fractions can settle."""
 
-_BLOCK = 512
+_BLOCK = 2048
 
 
 @numba.njit(cache=True, nogil=True)
@@ -121,15 +121,13 @@ def _first_in_leaf(vertices, words, leaf, px, py):
     return _touched(vertices, words, leaf, px, py)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def code_at(px, py, frame, columns, cells):
-    """Return the code of a point's finest cell; ``frame`` is the bounds it is in, origin, cells per degree."""
+@numba.njit(cache=True, nogil=True)
+def _finer(code, px, py, frame, cells):
+    """Return the code of the finest cell of a point whose cell in the top grid is divided."""
     fx = (px - frame[4]) * frame[6]
     fy = (py - frame[5]) * frame[7]
     column, line = int(fx), int(fy)
-    code = cells[line * columns + column]
-    # Bitwise, here and in `locate`: one branch that is nearly always right instead of two that guess at random.
-    while int(code < NOWHERE) & code & 1:
+    while code < NOWHERE and code & 1:
         fx -= column
         fy -= line
         at = (-3 - code) >> 1
@@ -142,6 +140,13 @@ def code_at(px, py, frame, columns, cells):
 
 
 @numba.njit(cache=True, nogil=True)
+def code_at(px, py, frame, columns, cells):
+    """Return the code of a point's finest cell; ``frame`` is the bounds it is in, origin, cells per degree."""
+    column, line = int((px - frame[4]) * frame[6]), int((py - frame[5]) * frame[7])
+    return _finer(cells[line * columns + column], px, py, frame, cells)
+
+
+@numba.njit(cache=True, nogil=True)
 def locate(lon, lat, frame, columns, cells, words, vertices, out):
     """Write the first zone by row of each point to ``out``; return how many are in a zone, not finite, open."""
     west, south, east, north = frame[0], frame[1], frame[2], frame[3]
@@ -150,21 +155,32 @@ def locate(lon, lat, frame, columns, cells, words, vertices, out):
     still_open = 0
     warmth = 0  # returned so that the compiler keeps the loads that it sums
     last = len(vertices) - 1
+    places = np.empty(_BLOCK, np.int64)
     waiting, leaves, left = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     for start in range(0, len(lon), _BLOCK):
-        # In stages, so that the memory of a whole block is on its way before the first branch depends on it.
+        # In stages, each a short loop, so that the memory of many points is on its way at once and no branch waits.
+        size = min(_BLOCK, len(lon) - start)
+        for k in range(size):
+            px, py = lon[start + k], lat[start + k]
+            within = int(px >= west) & int(px <= east) & int(py >= south) & int(py <= north)
+            # Far away or not a number, a coordinate would not fit an integer: the origin stands in.
+            column = int(((px if within else west) - frame[4]) * frame[6])
+            line = int(((py if within else south) - frame[5]) * frame[7])
+            places[k] = line * columns + column if within else -1
+        for k in range(size):
+            out[start + k] = cells[max(places[k], 0)]
         held = 0
-        for k in range(start, min(start + _BLOCK, len(lon))):
-            px, py = lon[k], lat[k]
-            if int(px >= west) & int(px <= east) & int(py >= south) & int(py <= north):
-                code = code_at(px, py, frame, columns, cells)
-                out[k] = code
-                waiting[held] = k
-                held += int(code < NOWHERE)
-                assigned += int(code > NOWHERE)
-            else:
-                out[k] = NOWHERE
-                bad += int(not (np.isfinite(px) and np.isfinite(py)))
+        for k in range(start, start + size):
+            code = out[k] if places[k - start] >= 0 else NOWHERE
+            if (
+                int(code < NOWHERE) & code & 1
+            ):  # bitwise: one branch that is nearly always right instead of two guesses
+                code = _finer(code, lon[k], lat[k], frame, cells)
+            out[k] = code
+            waiting[held] = k
+            held += int(code < NOWHERE)
+            assigned += int(code > NOWHERE)
+            bad += int(not (abs(lon[k]) < np.inf)) | int(not (abs(lat[k]) < np.inf))
         for h in range(held):
             leaf = (-2 - out[waiting[h]]) >> 1
             leaves[h] = leaf
