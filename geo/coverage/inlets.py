@@ -4,7 +4,7 @@ An inlet begins where the outline passes from one zone to another and turns back
 outline is looked at: where two points, equally far along the outline to both sides, are much nearer to each other than
 the way between them, the zones around are *closed* (widened by half a width and narrowed again). What closing fills
 there is an inlet when it lies between at least two zones and is deeper than its mouth is wide; an ordinary bend of the
-border is not. A narrow inlet in a bend is told from the bend by closing with smaller and smaller widths.
+border is not. A narrow inlet in a bend is told from the bend by closing also with about its own width.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from geo.coverage.plane import Floats, Geometries
     from geo.coverage.zones import Zones
 
-_FINER = 4.0
-"""Ratio of the widths with which zones are closed, one after the other."""
+_WIDER = (4.0, 1.5)
+"""Widths with which zones are closed, in widths of the inlet."""
 
-_DETOUR = 0.75
-"""Below this ratio of straight distance to way along it the outline may turn back on itself. A notch as deep as it is
-wide has 0.71, a corner of 90 degrees too; a straight border has 1."""
+_DETOUR = 0.5
+"""Below this ratio of straight distance to way along it the outline turns back on itself: a wedge of 60 degrees has it,
+a slot between two zones of three quarters its width; a corner of 90 degrees has 0.71, a straight border 1."""
 
 _STEPS_M = 0.02 * 1.5 ** np.arange(24)
 """How far along the outline, in metres, the two points are taken: 2 cm to 224 m."""
@@ -60,10 +60,10 @@ def inlets(
         return []
     findings: list[Finding] = []
     found: shapely.Geometry = shapely.GeometryCollection()
-    for turn in _turns(shapely.union_all(outline), contacts):
+    for turn, width_m in zip(*_turns(shapely.union_all(outline), contacts), strict=True):
         if shapely.dwithin(found, turn, limits.tolerance_m):
             continue
-        place = _inlet_at(zones, turn, contacts, limits)
+        place = _inlet_at(zones, turn, float(width_m), contacts, limits)
         if place is None:
             continue
         found = shapely.union(found, place)
@@ -76,9 +76,9 @@ def inlets(
     return findings
 
 
-def _turns(whole: shapely.Geometry, contacts: Contacts) -> Geometries:
-    """Return the points where the outline passes from one zone to another and turns back on itself."""
-    turns = [np.empty(0, dtype=object)]
+def _turns(whole: shapely.Geometry, contacts: Contacts) -> tuple[Geometries, Floats]:
+    """Return the points where the outline passes from one zone to another and turns back on itself, and how wide."""
+    turns, wide = [np.empty(0, dtype=object)], [np.empty(0)]
     for ring in shapely.get_rings(whole):
         points = shapely.get_coordinates(ring)
         way = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
@@ -89,9 +89,11 @@ def _turns(whole: shapely.Geometry, contacts: Contacts) -> Geometries:
         ahead = _along(points, way, way[passes, None] + steps)
         behind = _along(points, way, way[passes, None] - steps)
         straight = np.hypot(*np.moveaxis(ahead - behind, -1, 0))
-        sharp = (straight < _DETOUR * 2 * steps).any(axis=1)
-        turns.append(shapely.points(points[passes[sharp]]))
-    return np.concatenate(turns)
+        detour = straight / (2 * steps)
+        sharp = detour.min(axis=1) < _DETOUR
+        turns.append(np.asarray(shapely.points(points[passes[sharp]]), dtype=object))
+        wide.append(np.take_along_axis(straight, detour.argmin(axis=1)[:, None], axis=1)[sharp, 0])
+    return np.concatenate(turns), np.concatenate(wide)
 
 
 def _along(points: Floats, way: Floats, at: Floats) -> Floats:
@@ -102,24 +104,25 @@ def _along(points: Floats, way: Floats, at: Floats) -> Floats:
 
 
 def _inlet_at(
-    zones: Zones, turn: shapely.Geometry, contacts: Contacts, limits: Tolerances
+    zones: Zones, turn: shapely.Geometry, width_m: float, contacts: Contacts, limits: Tolerances
 ) -> shapely.Geometry | None:
-    """Return the inlet that ends at a point of the outline, or None."""
-    width_m = limits.inlet_width_m
-    around = np.array([shapely.buffer(turn, width_m)], dtype=object)
-    while width_m > limits.tolerance_m:
+    """Return the inlet that ends at a point of the outline, about so wide, or None."""
+    for closing_m in (limits.inlet_width_m, *(times * width_m for times in _WIDER)):
+        if closing_m > limits.inlet_width_m:
+            continue
+        filled = np.empty(0, dtype=object)
+        around = np.array([shapely.buffer(turn, closing_m)], dtype=object)
+        rows = np.unique(zones.over(around)[1])
         for _ in range(_GROWING):
-            rows = np.unique(zones.over(around)[1])
-            filled = _filled(shapely.union_all(zones.laid(rows)), turn, width_m, limits.tolerance_m)
-            wider = np.append(around[:1], filled)
-            if len(np.setdiff1d(zones.over(wider)[1], rows)) == 0:
+            filled = _filled(shapely.union_all(zones.laid(rows)), turn, closing_m, limits.tolerance_m)
+            more = np.setdiff1d(zones.over(filled)[1], rows)
+            if len(more) == 0:
                 break
-            around = wider
+            rows = np.append(rows, more)
         deep = _deep(filled, contacts)
         if len(deep):
             place: shapely.Geometry = deep[0]
             return place
-        width_m /= _FINER
     return None
 
 
