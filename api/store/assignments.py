@@ -8,6 +8,7 @@ the old run or the new one, never a half.
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 SUBJECT_FIELDS = (("id", "i8"), ("kind", "i2"), ("people", "i4"), ("lon", "f8"), ("lat", "f8"))
-ASSIGNMENT_FIELDS = (("run_id", "i8"), ("level_id", "i8"), ("subject_id", "i8"), ("zone_id", "i8"))
+ASSIGNMENT_FIELDS = (("subject_id", "i8"), ("zone_id", "i8"))
 
 SWEEP_LOCK = 0x6F6E6568
 """Key of the advisory lock of whoever removes former runs."""
@@ -112,14 +113,21 @@ def assign(
         No such version, or it has no zones.
     """
     info = _locked_version(session, version)
-    progress(0.0, "读取管理对象")
-    subjects = read_subjects(session, info.territory_id)
+    progress(0.0, "读取网格和管理对象")
     levels = _levels_with_zones(session, info)
+    zones = {level.code: read_zones(session, info, level.code) for level in levels}
+    # The server packs subjects while the kernel indexes zones; nobody else uses the session meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_subjects, session, info.territory_id)
+        indexes = {code: ZoneIndex(frame) for code, frame in zones.items()}
+        subjects = reading.result()
     territory = _Territory(session, info)
     located: dict[str, _Located] = {}
     for position, level in enumerate(levels):
         progress(0.2 + 0.3 * position / len(levels), f"定位到{level.level.name}")
-        located[level.code] = _locate(session, info, level, subjects, territory)
+        located[level.code] = _located(
+            zones[level.code], indexes[level.code], subjects["lon"], subjects["lat"], territory
+        )
     report = _store(session, info, levels, subjects, located, part(progress, 0.5, 1.0))
     audit.record(session, actor or audit.Actor(), "version.assign", info.code, subjects=len(subjects))
     progress(1.0, "分配完成")
@@ -235,17 +243,14 @@ def _levels_with_zones(session: Session, version: VersionInfo) -> list[StoredLev
     return levels
 
 
-def _locate(
-    session: Session, version: VersionInfo, level: StoredLevel, subjects: NDArray[Any], territory: _Territory
-) -> _Located:
-    zones = read_zones(session, version, level.code)
-    return _located(zones, subjects["lon"], subjects["lat"], territory)
-
-
 def _located(
-    zones: gpd.GeoDataFrame, lon: NDArray[np.float64], lat: NDArray[np.float64], territory: _Territory
+    zones: gpd.GeoDataFrame,
+    index: ZoneIndex,
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    territory: _Territory,
 ) -> _Located:
-    rows = ZoneIndex(zones).locate(lon, lat)
+    rows = index.locate(lon, lat)
     boundary = territory.index(zones) if (rows < 0).any() else None
     reason = explain(rows, lon, lat, territory=boundary)
     ids = np.append(zones["id"].to_numpy(dtype=np.int64), -1)  # row -1 is "in none", also as an index
@@ -284,7 +289,7 @@ def _relocate(
     zone[kept] = mapping.loc[stored["zone"][place[kept]]].to_numpy()
     reason[kept] = stored["reason"][place[kept]].astype(np.int8)
     if anew.any():
-        found = _located(new, lon[anew], lat[anew], territory)
+        found = _located(new, ZoneIndex(new), lon[anew], lat[anew], territory)
         zone[anew], reason[anew] = found.zone, found.reason
     return _Located(zone, reason), anew
 
@@ -316,15 +321,17 @@ def _store(
     )
     assert isinstance(run, int)  # noqa: S101  RETURNING gives one
     name = f"assignment_{run}"
-    session.execute(text(f"CREATE TABLE {name} (LIKE assignment INCLUDING CONSTRAINTS INCLUDING DEFAULTS)"))
+    session.execute(text(f"CREATE TABLE {name} (LIKE assignment INCLUDING CONSTRAINTS)"))
+    session.execute(text(f"ALTER TABLE {name} ALTER run_id SET DEFAULT {run}"))
     progress(0.0, "写入分配结果")
-    _copy_run(session, name, run, levels, subjects["id"], located)
+    _copy_run(session, name, levels, subjects["id"], located)
     progress(0.5, "建立索引")
     # Indexes after the rows, and a check that lets ATTACH skip reading them again.
     session.execute(
-        text(f"ALTER TABLE {name} ADD CONSTRAINT pk_{name} PRIMARY KEY (run_id, level_id, subject_id)")
+        text(f"ALTER TABLE {name} ADD CONSTRAINT pk_{name} PRIMARY KEY (subject_id, level_id, run_id)")
     )
-    session.execute(text(f"CREATE INDEX ix_{name}_zone_id ON {name} (zone_id)"))
+    zone_index = f"CREATE INDEX ix_{name}_zone_id ON {name} USING brin (zone_id) WITH (pages_per_range = 16)"
+    session.execute(text(zone_index))
     session.execute(text(f"ALTER TABLE {name} ADD CONSTRAINT ck_{name}_run CHECK (run_id = {run})"))
     session.execute(text(f"ALTER TABLE assignment ATTACH PARTITION {name} FOR VALUES IN ({run})"))
     session.execute(text(f"ALTER TABLE {name} DROP CONSTRAINT ck_{name}_run"))
@@ -341,44 +348,43 @@ def _store(
 def _copy_run(
     session: Session,
     table: str,
-    run: int,
     levels: list[StoredLevel],
     subject_ids: NDArray[np.int64],
     located: dict[str, _Located],
 ) -> None:
+    """Write the rows, by zone: what is equal in all rows of a COPY is the table's default, and does not travel."""
     columns = ", ".join(name for name, _ in ASSIGNMENT_FIELDS)
+    types = {"subject_id": "int8", "reason": "text"}
     connection = bulk.raw_connection(session)
-    with connection.cursor() as cursor:
+    for level in levels:
+        found = located[level.code]
+        session.execute(text(f"ALTER TABLE {table} ALTER level_id SET DEFAULT {level.id}"))
+        rows = _by_zone(found.zone)
+        rows = rows[found.reason[rows] == 0]
+        values = {"subject_id": subject_ids[rows], "zone_id": found.zone[rows]}
         statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)".encode()
-        with cursor.copy(statement) as copy:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(bulk.HEADER)
-            for level in levels:
-                found = located[level.code]
-                inside = found.reason == 0
-                copy.write(
-                    bulk.encode(
-                        ASSIGNMENT_FIELDS,
-                        (),
-                        {
-                            "run_id": np.full(int(inside.sum()), run),
-                            "level_id": np.full(int(inside.sum()), level.id),
-                            "subject_id": subject_ids[inside],
-                            "zone_id": found.zone[inside],
-                        },
-                    )
-                )
+            copy.write(bulk.encode(ASSIGNMENT_FIELDS, values))
             copy.write(bulk.TRAILER)
-    rows = (
-        (run, level.id, int(subject), UNASSIGNED_REASONS[code - 1])
-        for level in levels
-        for subject, code in zip(
-            subject_ids[located[level.code].reason > 0],
-            located[level.code].reason[located[level.code].reason > 0],
-            strict=True,
+        nowhere = np.flatnonzero(found.reason > 0)
+        reasons = zip(subject_ids[nowhere].tolist(), found.reason[nowhere].tolist(), strict=True)
+        bulk.copy_rows(
+            session, table, types, ((subject, UNASSIGNED_REASONS[code - 1]) for subject, code in reasons)
         )
+    for name in ("level_id", "run_id"):
+        session.execute(text(f"ALTER TABLE {table} ALTER {name} DROP DEFAULT"))
+
+
+def _by_zone(zones: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the order by zone, stable. Zones of a level have numbers close together: 16 bits sort ten times faster."""
+    if not len(zones):
+        return np.empty(0, dtype=np.intp)
+    lowest = int(zones[zones >= 0].min()) if (zones >= 0).any() else 0
+    above = np.where(zones >= 0, zones - lowest + 1, 0)
+    return np.argsort(
+        above.astype(np.uint16) if above.max() <= np.iinfo(np.uint16).max else above, kind="stable"
     )
-    types = {"run_id": "int8", "level_id": "int8", "subject_id": "int8", "reason": "text"}
-    bulk.copy_rows(session, table, types, rows)
 
 
 def _copy_counts(session: Session, run: int, subjects: NDArray[Any], located: dict[str, _Located]) -> None:

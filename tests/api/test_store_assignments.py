@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 WEST, SOUTH, SIZE = 121.40, 31.06, 0.02
 
 SETTINGS = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from api.store import assignments, backups, checks, circles, places, versions
 from api.store.engine import get_engine
 from api.store.errors import BackupError, DiskFullError, SchemaError
+from api.store.schema import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ def test_a_backup_of_a_newer_program_is_refused(filled: str, tmp_path: Path) -> 
         session.commit()
     backups.backup(file)
     with Session(get_engine()) as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        session.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
         session.commit()
     with pytest.raises(SchemaError, match="9999"):
         backups.restore(file)

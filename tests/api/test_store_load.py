@@ -47,7 +47,7 @@ def test_place_round_trip(session: Session, make_board: Callable[..., Place]) ->
             given["name"],
             given.level,
             given.layer,
-            given.parent,
+            None if pd.isna(given.parent) else given.parent,
         )
         assert zone.staff == given.staff
     grid = zones[zones.level == "grid"]
