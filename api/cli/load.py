@@ -107,6 +107,7 @@ def load(  # noqa: PLR0913  options of a command
             level=level,
             replace=replace,
             progress=progress,
+            expected_rows=_rows_of(file),
         )
     _show(report, file)
     if kind is RecordKind.subjects and not no_assign:
@@ -142,6 +143,14 @@ def _make_territory(
         source=options.source or f"文件 {origin.name}",
         date=options.date or "日期未注明",
     )
+
+
+def _rows_of(file: Path) -> int | None:
+    """Return about how many rows a text file has, for the percentage; None for other formats."""
+    if file.suffix.lower() not in {".csv", ".tsv"}:
+        return None
+    with file.open("rb") as opened:
+        return sum(block.count(b"\n") for block in iter(lambda: opened.read(1 << 20), b""))
 
 
 def _show(report: LoadReport, file: Path) -> None:
