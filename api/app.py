@@ -22,11 +22,13 @@ from api.routes import (
     docs,
     exceptions,
     faults,
+    fusions,
     jobs,
     loads,
     lookups,
     pages,
     plans,
+    repairs,
     search,
     sessions,
     stations,
@@ -111,7 +113,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        briefings, audit, tiles, plans, pages, docs,
+        briefings, plans, repairs, fusions, audit, tiles, pages, docs,
     ):  # fmt: skip
         app.include_router(module.router, max_body_size=BODY_BYTES)
     app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)

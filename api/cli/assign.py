@@ -119,8 +119,8 @@ class _FileJob:
 
     def __init__(self, zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon | None) -> None:
         self.level = str(zones["level"].iloc[0])
-        self.codes = np.append(zones["code"].to_numpy(dtype=object), None)
-        self.names = np.append(zones["name"].to_numpy(dtype=object), None)
+        self.codes = np.array([*zones["code"], None], dtype=object)
+        self.names = np.array([*zones["name"], None], dtype=object)
         self.index = ZoneIndex(zones)
         self.territory = territory_index(zones, area)
         self._counts: list[pd.DataFrame] = []

@@ -36,16 +36,6 @@ if TYPE_CHECKING:
 
     from geo.coverage import Proposal
 
-STRATEGY_NAMES = {
-    "longest_border": "归最长边界的邻格",
-    "most_households": "归户数最多的邻格",
-    "fewest_households": "归户数最少的邻格",
-    "priority": "按优先顺序",
-    "exception": "登记为豁免",
-    "refuse": "不处理",
-    "mend": "理顺边界",
-}
-
 ALL = "all"
 
 
@@ -203,7 +193,9 @@ def _show(title: str, rows: Iterable[dict[str, Any]]) -> None:
             str(row["number"]),
             row["level"],
             FAULT_NAMES.get(row["kind"], row["kind"]),
-            STRATEGY_NAMES.get(row["strategy"], row["strategy"]) if row["status"] == "proposed" else "不处理",
+            repairs.STRATEGY_NAMES.get(row["strategy"], row["strategy"])
+            if row["status"] == "proposed"
+            else "不处理",
             row["message"] if row["status"] == "proposed" else f"{' '.join(row['codes'])}: {row['message']}",
             "" if pd.isna(row["households"]) else f"{row['households']:,}",
         )

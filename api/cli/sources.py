@@ -145,11 +145,11 @@ def _shapes(path: Path, reading: Reading) -> gpd.GeoSeries:
     return frame.geometry
 
 
-def read_subjects(path: Path | None, reading: Reading, **options: bool) -> gpd.GeoDataFrame | None:
+def read_subjects(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | None:
     """Return the subjects of a file; None without a file."""
     if path is None:
         return None
-    loaded = files.read(path, "subjects", declared=reading.declared, **options)
+    loaded = files.read(path, "subjects", declared=reading.declared)
     for line in loaded.warnings:
         warn(line)
     return loaded.frame

@@ -15,7 +15,7 @@ from api.store.refusals import InvalidRequestError
 from api.store.repairs import LevelProposal, RepairOptions, kernel_proposals, repair_table
 from api.store.territories import levels_of
 from api.store.versions import VersionInfo, add_version, get_version, mark_changed, require_draft
-from api.store.zonesets import read_zones
+from api.store.zonesets import plain, read_zones
 from geo.crs import INTERNAL_CRS, to_metric
 from geo.errors import RefusedError
 
@@ -177,7 +177,7 @@ def _applied(
                     number, {"reason": "与其他建议一起处理后已不存在", "reason_en": "no longer there"}
                 )
                 other.append((number, left["reason"], left["reason_en"]))
-            elif (made["strategy"], made["recipient"]) != (shown["strategy"], shown["recipient"]):
+            elif (made["strategy"], plain(made["recipient"])) != (shown["strategy"], shown["recipient"]):
                 other.append(
                     (number, "只接受一部分建议时，这块地会归另一个网格", "another zone would have it")
                 )

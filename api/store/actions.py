@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from api.store import assignments, checks, circles, plans
+from api.store import acceptances, assignments, checks, circles, fusions, plans, repairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,5 +56,42 @@ def publishing_plan(number: int, reason: str, account: str, actor: Actor) -> Wor
     def work(session: Session, progress: Progress) -> dict[str, Any]:
         published = plans.publish_plan(session, number, reason, progress, account=account, actor=actor)
         return {"version": published.code}
+
+    return work
+
+
+def proposing_repair(version: str, options: repairs.RepairOptions, actor: Actor) -> Work:
+    """Say what a repair of a version would do; the result lists the proposals."""
+
+    def work(session: Session, progress: Progress) -> dict[str, Any]:
+        found = repairs.propose_repair(session, version, options, progress, actor=actor)
+        return repairs.repair_answer(found)
+
+    return work
+
+
+def accepting_repair(version: str, numbers: tuple[int, ...], actor: Actor) -> Work:
+    """Apply accepted proposals to a new draft; the result names it and what was refused."""
+
+    def work(session: Session, progress: Progress) -> dict[str, Any]:
+        return acceptances.accept_repair(session, version, numbers, progress, actor=actor)
+
+    return work
+
+
+def undoing_repair(version: str, actor: Actor) -> Work:
+    """Take back what was accepted into a draft."""
+
+    def work(session: Session, progress: Progress) -> dict[str, Any]:
+        return acceptances.undo_repair(session, version, progress, actor=actor)
+
+    return work
+
+
+def fusing(territory: str, version: str, options: fusions.FusionOptions, actor: Actor) -> Work:
+    """Fuse departments' layers of a version; the result is the figures."""
+
+    def work(session: Session, progress: Progress) -> dict[str, Any]:
+        return fusions.compute_fusion(session, territory, version, options, progress, actor=actor)
 
     return work

@@ -23,7 +23,7 @@ from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, get_version
 from api.store.zonesets import plain, read_zones
 from geo.crs import INTERNAL_CRS
-from geo.fusion import REASONS, Fusion, FusionProfile, fuse
+from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse, layer_column
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -183,7 +183,7 @@ def compute_fusion(
     )
     session.add(row)
     session.flush()
-    _copy(session, row.id, fused)
+    _copy(session, row.id, fused, options.layers)
     audit.record(
         session,
         actor,
@@ -247,8 +247,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return list(records)
 
 
-def _copy(session: Session, fusion_id: int, fused: Fusion) -> None:
-    layers = list(fused.cells.columns[1 : list(fused.cells.columns).index("estate")])
+def _copy(session: Session, fusion_id: int, fused: Fusion, layers: tuple[str, ...]) -> None:
     conflicts = (
         (
             fusion_id,
@@ -289,7 +288,7 @@ def _copy(session: Session, fusion_id: int, fused: Fusion) -> None:
         (
             fusion_id,
             int(row["cell"]),
-            Jsonb({name: plain(row[name]) for name in layers}),
+            Jsonb({name: plain(row[layer_column(name)]) for name in layers}),
             plain(row["grid"]),
             plain(row["reason"]),
             bool(row["estate"]),
@@ -358,7 +357,7 @@ def fusion_summary(session: Session, territory: str, version: str | None = None)
         "made_at": found.made_at.isoformat(),
         "made_by": found.made_by,
         **figures.one(),
-        "conflicts": [dict(row) for row in kinds],
+        "conflicts": [{**row, "kind_name": KINDS[row["kind"]][0]} for row in kinds],
         "unassigned": list(found.unassigned),
     }
 
@@ -375,7 +374,7 @@ def read_fusion(session: Session, territory: str, version: str | None = None) ->
     cells = _frame(session, found.id, "fusion_cell", "cell")
     codes = pd.DataFrame(cells.pop("codes").tolist(), columns=list(found.layers), dtype=object)
     for position, name in enumerate(found.layers, start=1):
-        cells.insert(position, name, codes[name])
+        cells.insert(position, layer_column(name), codes[name])
     cells["explanation"] = [REASONS.get(reason) for reason in cells["reason"]]
     return Fusion(
         cells=cells,
@@ -417,7 +416,9 @@ def conflict_table(session: Session, territory: str, version: str | None = None)
         ),
         {"id": found.id},
     ).mappings()
-    conflicts = [{**row, "geometry": json.loads(row["geometry"])} for row in rows]
+    conflicts = [
+        {**row, "kind_name": KINDS[row["kind"]][0], "geometry": json.loads(row["geometry"])} for row in rows
+    ]
     return {"version": info.code, "conflicts": conflicts}
 
 
@@ -433,7 +434,7 @@ def proposal_collection(session: Session, territory: str, version: str | None = 
     found = _fusion(session, info)
     rows = session.execute(
         text(
-            """SELECT code, name, kind, leading, sources, cells, area_m2, household, business, institution, people,
+            """SELECT code, name, kind, "leading", sources, cells, area_m2, household, business, institution, people,
                       people_unknown, rule, explanation, ST_AsGeoJSON(geom, 8, 0) AS geometry
                FROM fusion_grid WHERE fusion_id = :id ORDER BY code"""
         ),

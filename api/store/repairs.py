@@ -13,10 +13,12 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 from psycopg.types.json import Jsonb
+from shapely.geometry import mapping
 from sqlalchemy import select, text
 
 from api.store import audit, bulk, checks, models
 from api.store.errors import NotFoundError
+from api.store.findings import FAULT_NAMES
 from api.store.located import read_located
 from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
     from geo.coverage import Proposal
 
 SHOWN_CODES = 5
+
+STRATEGY_NAMES = {
+    "longest_border": "归最长边界的邻格",
+    "most_households": "归户数最多的邻格",
+    "fewest_households": "归户数最少的邻格",
+    "priority": "按优先顺序",
+    "exception": "登记为豁免",
+    "refuse": "不处理",
+    "mend": "理顺边界",
+}
+"""What each strategy is called in tables; a zone's code stands for itself."""
 
 PROPOSAL_TYPES = {
     "run_id": "int8",
@@ -288,9 +301,9 @@ def _rows(run_id: int, level: LevelProposal) -> Iterable[tuple[Any, ...]]:
                 level.numbers[row["number"]],
                 status,
                 row["kind"],
-                row["strategy"] if proposed else None,
+                plain(row["strategy"]) if proposed else None,
                 list(map(str, row["codes"])),
-                row["recipient"] if proposed else None,
+                plain(row["recipient"]) if proposed else None,
                 float(row["area_m2"]),
                 Jsonb({code: list(sizes) for code, sizes in row["changes"].items()} if proposed else {}),
                 plain(row["households"]) if proposed else None,
@@ -358,6 +371,36 @@ def _acceptances(session: Session, version: VersionInfo) -> list[dict[str, Any]]
         {"id": version.id},
     ).mappings()
     return [dict(row) for row in rows]
+
+
+def repair_answer(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return :func:`repair_table` as JSON: geometries as GeoJSON, times as text, words for kinds and actions."""
+    proposals = []
+    for row in table["proposals"]:
+        shape, placed = row["geometry"], not row["geometry"].is_empty
+        at = shapely.point_on_surface(shape)
+        proposals.append(
+            {
+                **row,
+                "kind_name": FAULT_NAMES.get(row["kind"], row["kind"]),
+                "action": row["strategy"],
+                "action_name": STRATEGY_NAMES.get(row["strategy"] or "", row["strategy"]),
+                "changes": [
+                    {"code": code, "before_m2": before, "after_m2": after}
+                    for code, (before, after) in row["changes"].items()
+                ],
+                "bbox": list(shape.bounds) if placed else None,
+                "point": [at.x, at.y] if placed else None,
+                "geometry": mapping(shape),
+            }
+        )
+    acceptances = [
+        {**row, "made_at": row["made_at"].isoformat(),
+         "undone_at": None if row["undone_at"] is None else row["undone_at"].isoformat()}
+        for row in table["acceptances"]
+    ]  # fmt: skip
+    made_at = table["made_at"].isoformat()
+    return {**table, "made_at": made_at, "proposals": proposals, "acceptances": acceptances}
 
 
 def proposal_frame(table: Mapping[str, Any]) -> gpd.GeoDataFrame:

@@ -1,0 +1,78 @@
+"""多格合一 of a territory's departments' layers."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from api.deps import AppServices, SignedIn, Transaction
+from api.proposals import (
+    CellEntry,
+    ConflictTable,
+    CrosswalkTable,
+    FusionCollection,
+    FusionOrder,
+    FusionSummary,
+)
+from api.schemas import JobStarted, Text
+from api.store import actions, fusions
+from geo.fusion import FusionProfile
+
+router = APIRouter(prefix="/api/territories/{code}/fusion", tags=["修复与合一 Repair and fusion"])
+
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个辖区、版本，或还没有融合"}}
+
+Version = Annotated[Text | None, Query(description="版本号，默认最新版本", max_length=60)]
+Degrees = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)]
+
+
+@router.post("", status_code=202, summary="多格合一 Fuse", responses=NOT_FOUND)
+def fuse(
+    code: str, body: FusionOrder, session: Transaction, caller: SignedIn, services: AppServices
+) -> JobStarted:
+    """把几个条线的网格合成一套方案，列出每一处分歧和新旧网格对照。需要规划员角色。"""
+    found = fusions.version_within(session, code, body.version)
+    caller.require("planner", found.territory)
+    values = body.profile.model_dump()
+    span = values.pop("households")
+    profile = FusionProfile(households=None if span is None else (span[0], span[1]), **values)
+    options = fusions.FusionOptions(tuple(body.layers), body.leading, body.pins, body.within, profile)
+    work = actions.fusing(found.territory, found.code, options, caller.actor)
+    arguments = {**body.model_dump(mode="json"), "version": found.code}
+    return JobStarted(job=services.jobs.submit("fuse", arguments, caller.actor, work))
+
+
+@router.get("", summary="融合概况 A fusion", responses=NOT_FOUND)
+def describe(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> FusionSummary:
+    """返回最近一次融合的各类分歧统计、主导图层、新网格数。"""
+    return FusionSummary(**fusions.fusion_summary(session, code, version))
+
+
+@router.get("/conflicts", summary="分歧列表 Conflicts", responses=NOT_FOUND)
+def conflicts(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> ConflictTable:
+    """列出边界不一致的每一处：种类、争议边界长度、面积、涉及的对象和部门、位置。"""
+    return ConflictTable(**fusions.conflict_table(session, code, version))
+
+
+@router.get("/crosswalk", summary="新旧网格对照 Crosswalk", responses=NOT_FOUND)
+def crosswalk(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> CrosswalkTable:
+    """列出每个旧网格归入哪些新网格，各占多少面积、户、商户、单位、人；每个图层合计不多不少。"""
+    return CrosswalkTable(**fusions.crosswalk_table(session, code, version))
+
+
+@router.get("/proposal", summary="融合方案 Proposal", responses=NOT_FOUND)
+def proposal(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> FusionCollection:
+    """返回新网格 (GeoJSON)，每个网格写明为什么这样划。"""
+    return FusionCollection(**fusions.proposal_collection(session, code, version))
+
+
+@router.get("/cell", summary="单元 The cell at a place", responses=NOT_FOUND)
+def cell(
+    code: str,
+    session: Transaction,
+    _caller: SignedIn,
+    lon: Degrees,
+    lat: Degrees,
+    version: Version = None,
+) -> CellEntry:
+    """返回一个位置所在的单元，其编号可用来固定它的归属 (pins)。"""
+    return CellEntry(**fusions.cell_at(session, code, lon, lat, version))

@@ -1,0 +1,65 @@
+"""Guarded repair of a version: proposals, acceptance into a new draft, undo."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.deps import AppServices, SignedIn, Transaction
+from api.proposals import Acceptance, RepairOrder, RepairTable
+from api.schemas import JobStarted
+from api.store import actions, repairs, versions
+
+router = APIRouter(prefix="/api/versions/{version}/repair", tags=["修复与合一 Repair and fusion"])
+
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本，或没有修复建议"}}
+
+
+@router.post("", status_code=202, summary="提出修复建议 Propose a repair", responses=NOT_FOUND)
+def propose(
+    version: str,
+    session: Transaction,
+    caller: SignedIn,
+    services: AppServices,
+    body: RepairOrder | None = None,
+) -> JobStarted:
+    """先检查，再逐处说明怎样修复、归谁、影响多少户和人；什么也不改。任务结果与 GET 相同。需要规划员角色。"""
+    found = versions.get_version(session, version)
+    caller.require("planner", found.territory)
+    asked = body or RepairOrder()  # type: ignore[call-arg]
+    options = repairs.RepairOptions.restored(asked.model_dump())
+    work = actions.proposing_repair(found.code, options, caller.actor)
+    arguments = {"version": found.code, **asked.model_dump(mode="json")}
+    return JobStarted(job=services.jobs.submit("repair", arguments, caller.actor, work))
+
+
+@router.get("", summary="修复建议 Proposals", responses=NOT_FOUND)
+def list_proposals(version: str, session: Transaction, _caller: SignedIn) -> RepairTable:
+    """列出最近一次提出的修复建议，编号与问题列表一致；不能自动处理的写明原因。"""
+    return RepairTable(**repairs.repair_answer(repairs.repair_table(session, version)))
+
+
+@router.post("/accept", status_code=202, summary="接受修复建议 Accept proposals", responses=NOT_FOUND)
+def accept(
+    version: str, body: Acceptance, session: Transaction, caller: SignedIn, services: AppServices
+) -> JobStarted:
+    """把接受的建议写进一个新的草稿版本（已发布的版本不变），重新检查并分配；不能执行的列出原因。需要规划员角色。"""
+    found = versions.get_version(session, version)
+    caller.require("planner", found.territory)
+    repairs.repair_table(session, found.code)
+    work = actions.accepting_repair(found.code, tuple(body.numbers), caller.actor)
+    arguments = {"version": found.code, "numbers": body.numbers}
+    return JobStarted(job=services.jobs.submit("repair-accept", arguments, caller.actor, work))
+
+
+@router.post(
+    "/undo",
+    status_code=202,
+    summary="撤销修复 Undo",
+    responses={**NOT_FOUND, 409: {"description": "草稿已经发布"}},
+)
+def undo(version: str, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
+    """撤销接受到这个草稿里的修复：每个坐标都恢复原样，登记的豁免一并撤销。需要规划员角色。"""
+    found = versions.require_draft(versions.get_version(session, version))
+    caller.require("planner", found.territory)
+    work = actions.undoing_repair(found.code, caller.actor)
+    return JobStarted(job=services.jobs.submit("repair-undo", {"version": found.code}, caller.actor, work))
