@@ -17,7 +17,7 @@ is folded into the stored one.
 """
 
 # numba infers the types of compiled functions.
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0915
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
@@ -155,18 +155,26 @@ def locate(lon, lat, frame, columns, cells, words, vertices, out):
     still_open = 0
     warmth = 0  # returned so that the compiler keeps the loads that it sums
     last = len(vertices) - 1
-    places = np.empty(_BLOCK, np.int64)
+    # Narrow integers, and nothing read from an array that could change, let the compiler use vector instructions.
+    west_edge, south_edge, across, along = frame[4], frame[5], frame[6], frame[7]
+    width = np.int32(columns)
+    places = np.empty(_BLOCK, np.int32)
     waiting, leaves, left = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     for start in range(0, len(lon), _BLOCK):
         # In stages, each a short loop, so that the memory of many points is on its way at once and no branch waits.
         size = min(_BLOCK, len(lon) - start)
+        inside = 0
         for k in range(size):
             px, py = lon[start + k], lat[start + k]
             within = int(px >= west) & int(px <= east) & int(py >= south) & int(py <= north)
             # Far away or not a number, a coordinate would not fit an integer: the origin stands in.
-            column = int(((px if within else west) - frame[4]) * frame[6])
-            line = int(((py if within else south) - frame[5]) * frame[7])
-            places[k] = line * columns + column if within else -1
+            column = np.int32(((px if within else west) - west_edge) * across)
+            line = np.int32(((py if within else south) - south_edge) * along)
+            places[k] = np.int32(line * width + column) if within else np.int32(-1)
+            inside += within
+        if inside < size:
+            for k in range(start, start + size):
+                bad += int(not (abs(lon[k]) < np.inf and abs(lat[k]) < np.inf))
         for k in range(size):
             out[start + k] = cells[max(places[k], 0)]
         held = 0
@@ -180,7 +188,6 @@ def locate(lon, lat, frame, columns, cells, words, vertices, out):
             waiting[held] = k
             held += int(code < NOWHERE)
             assigned += int(code > NOWHERE)
-            bad += int(not (abs(lon[k]) < np.inf)) | int(not (abs(lat[k]) < np.inf))
         for h in range(held):
             leaf = (-2 - out[waiting[h]]) >> 1
             leaves[h] = leaf
