@@ -381,7 +381,7 @@ def repair_answer(table: Mapping[str, Any]) -> dict[str, Any]:
         at = shapely.point_on_surface(shape)
         proposals.append(
             {
-                **row,
+                **{name: value for name, value in row.items() if name != "strategy"},
                 "kind_name": FAULT_NAMES.get(row["kind"], row["kind"]),
                 "action": row["strategy"],
                 "action_name": STRATEGY_NAMES.get(row["strategy"] or "", row["strategy"]),

@@ -1,0 +1,286 @@
+"""Commands on files: check, repair, fuse and assign, as a planner types them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+from shapely import Polygon, box
+from typer.testing import CliRunner
+
+from api.cli import app
+from api.cli.sources import is_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geo.records import Place
+
+WEST, A_B, EAST, SOUTH, NORTH = 121.40, 121.403, 121.406, 31.07, 31.073
+METRE = 0.00001  # some 0.95 m of longitude
+
+
+def frame(shapes: dict[str, Any]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"code": list(shapes)}, geometry=list(shapes.values()), crs="EPSG:4490")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files of a small place.
+
+    ::
+
+        +-----+-----+   grids.gpkg   A reaches a metre into B
+        |  A  ||  B |   order.gpkg   the border of X and Y lies 50 m east of that of A and B
+        +-----+-----+   people.csv   two households in A, one in B, one far outside, one without place
+    """
+    monkeypatch.chdir(tmp_path)
+    grids = {"A": box(WEST, SOUTH, A_B + METRE, NORTH), "B": box(A_B, SOUTH, EAST, NORTH)}
+    frame(grids).to_file("grids.gpkg")
+    middle = A_B + 50 * METRE
+    order = {"X": box(WEST, SOUTH, middle, NORTH), "Y": box(middle, SOUTH, EAST, NORTH)}
+    frame(order).to_file("order.gpkg")
+    (tmp_path / "people.csv").write_text(
+        "编码,类别,人数,经度,纬度\n"
+        "001,户,3,121.401,31.071\n002,户,2,121.402,31.072\n003,商户,,121.405,31.071\n"
+        "004,户,4,121.450,31.071\n005,户,,,\n",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def run(*words: str) -> Any:
+    result = CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"[\s│]+", "", text)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("monaco-v1", False), ("monaco", False), ("a/b", True), ("grids.gpkg", True),
+        ("网格.xlsx", True), ("v1.2", False),
+    ],
+)  # fmt: skip
+def test_a_word_is_a_file_or_a_version(word: str, expected: bool) -> None:  # noqa: FBT001
+    assert is_file(word) is expected
+
+
+def test_check_prints_and_writes_the_faults(folder: Path) -> None:
+    result = run("check", "grids.gpkg")
+    assert result.exit_code == 0
+    assert "1 处错误" in result.output
+    assert "重叠" in result.output
+    written = gpd.read_file(folder / "grids.faults.gpkg", layer="faults")
+    assert written["kind"].tolist() == ["overlap"]
+    assert written["codes"].tolist() == ['["A", "B"]']
+    assert run("check", "grids.gpkg", "--fail").exit_code == 2
+
+
+def test_check_writes_a_workbook(folder: Path) -> None:
+    assert run("check", "grids.gpkg", "-o", "问题.xlsx").exit_code == 0
+    sheets = pd.read_excel(folder / "问题.xlsx", sheet_name=None, engine="calamine")
+    assert list(sheets) == ["faults", "summary"]
+    assert sheets["summary"]["name"].tolist() == ["重叠"]
+    assert sheets["faults"]["lon"].iloc[0] == pytest.approx(A_B, abs=1e-4)
+
+
+def test_check_reports_crossing_rings_and_double_codes_as_faults(folder: Path) -> None:
+    bow = Polygon([(WEST, SOUTH), (A_B, NORTH), (A_B, SOUTH), (WEST, NORTH)])
+    zones = frame({"A": bow, "B": box(A_B, SOUTH, EAST, NORTH), "C": box(121.5, SOUTH, 121.51, NORTH)})
+    zones["code"] = ["A", "B", "B"]
+    zones.to_file(folder / "bad.gpkg")
+    result = run("check", "bad.gpkg")
+    assert result.exit_code == 0
+    kinds = set(gpd.read_file(folder / "bad.faults.gpkg", layer="faults")["kind"])
+    assert {"invalid", "duplicate"} <= kinds
+
+
+def test_check_against_a_boundary(folder: Path) -> None:
+    frame({"T": box(WEST, SOUTH, EAST + 0.002, NORTH)}).to_file(folder / "town.gpkg")
+    run("check", "grids.gpkg", "--boundary", "town.gpkg")
+    kinds = gpd.read_file(folder / "grids.faults.gpkg", layer="faults")["kind"]
+    assert sorted(kinds) == ["overlap", "uncovered"]
+    frame({"river": box(EAST, SOUTH, EAST + 0.002, NORTH)}).to_file(folder / "river.gpkg")
+    run("check", "grids.gpkg", "--boundary", "town.gpkg", "--exceptions", "river.gpkg")
+    assert gpd.read_file(folder / "grids.faults.gpkg", layer="faults")["kind"].tolist() == ["overlap"]
+
+
+def test_repair_proposes_first_and_applies_on_request(folder: Path) -> None:
+    before = (folder / "grids.gpkg").read_bytes()
+    listed = run("repair", "grids.gpkg", "--subjects", "people.csv", "--crs", "EPSG:4490")
+    assert "1 处可以修复" in listed.output
+    assert list(folder.glob("*repaired*")) == []
+    done = run("repair", "grids.gpkg", "--accept", "all")
+    assert "改动 2 个网格" in done.output or "改动 1 个网格" in done.output
+    assert (folder / "grids.gpkg").read_bytes() == before
+    zones = gpd.read_file(folder / "grids.repaired.gpkg", layer="zones")
+    assert shapely.coverage_is_valid(zones.geometry.to_numpy())
+    checked = run("check", "grids.repaired.gpkg", "--table", "zones")
+    assert "0 处错误" in checked.output
+
+
+def test_repair_follows_decisions_and_limits(folder: Path) -> None:
+    run("repair", "grids.gpkg", "--decide", "1=B", "-o", "proposals.xlsx")
+    rows = pd.read_excel(folder / "proposals.xlsx", sheet_name="proposals", engine="calamine")
+    assert rows["recipient"].tolist() == ["B"]
+    limited = run("repair", "grids.gpkg", "--max-change", "0.0001")
+    assert "0 处可以修复，1 处需要人工决定" in limited.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("repair", "grids.gpkg", "--accept", "7"), "没有可以执行的7号建议"),
+        (("repair", "grids.gpkg", "--accept", "x"), "不是问题编号"),
+        (("repair", "grids.gpkg", "--strategy", "gap"), "写法不对"),
+        (("repair", "grids.gpkg", "--strategy", "hole=refuse"), "没有这样的问题种类"),
+        (("repair", "grids.gpkg", "--decide", "1=Z"), "也没有这个编码的网格"),
+        (("check", "missing.gpkg"), "没有文件"),
+        (("check", "people.csv"), "出错"),
+        (("check", "grids.gpkg", "-o", "faults.doc"), "不能写成"),
+        (("fuse", "party=grids.gpkg"), "多格合一需要2到8个图层"),
+        (("fuse", "party=grids.gpkg", "grids.gpkg"), "没有说明是哪个条线"),
+        (("fuse", "a=grids.gpkg", "b=order.gpkg", "--households", "many"), "写法不对"),
+        (("fuse", "a=grids.gpkg", "b=order.gpkg", "--leading", "c"), "主导图层"),
+        (("fuse", "a=grids.gpkg", "b=order.gpkg", "-o", "out.txt"), "不能写成"),
+        (("assign", "people.csv"), "没有说明分配到哪些网格"),
+        (("assign", "people.csv", "--zones", "order.gpkg"), "坐标系"),
+        (("assign", "missing.csv", "--zones", "order.gpkg"), "没有文件"),
+    ],
+)
+def test_bad_input_is_a_message_with_a_remedy(folder: Path, words: tuple[str, ...], said: str) -> None:
+    assert folder.is_dir()
+    result = run(*words)
+    assert result.exit_code == 1, result.output
+    assert said in squeezed(result.stderr)
+    assert "Traceback" not in result.output
+
+
+def test_assign_writes_zones_and_reasons(folder: Path) -> None:
+    result = run("assign", "people.csv", "--zones", "order.gpkg", "--crs", "EPSG:4490", "-o", "out.csv")
+    assert result.exit_code == 0, result.output
+    rows = pd.read_csv(folder / "out.csv", dtype=str, keep_default_na=False)
+    assert rows["code"].tolist() == ["001", "002", "003", "004", "005"]
+    assert rows["zone"].tolist() == ["X", "X", "Y", "", ""]
+    assert rows["unassigned"].tolist() == ["", "", "", "辖区外", "无位置"]
+    counts = [re.findall(r"[^\s│┃]+", line) for line in result.output.splitlines() if "grid" in line]
+    # level, kind, total = assigned + outside + gap + no location + bad location
+    assert counts == [
+        ["grid", "商户/企业", "1", "1", "0", "0", "0", "0"],
+        ["grid", "户", "4", "2", "1", "0", "1", "0"],
+    ]
+
+
+def test_assign_writes_other_formats_and_lists_bad_rows(folder: Path) -> None:
+    with (folder / "people.csv").open("a", encoding="utf-8") as file:
+        file.write("006,城堡,1,121.401,31.071\n")
+    words = ("assign", "people.csv", "--zones", "order.gpkg", "--crs", "EPSG:4490")
+    refused = run(*words, "-o", "out.gpkg")
+    assert refused.exit_code == 1
+    assert not (folder / "out.gpkg").exists()
+    assert list(folder.glob(".*")) == []
+    result = run(*words, "-o", "out.gpkg", "--skip-bad-rows")
+    assert result.exit_code == 0, result.output
+    assert len(gpd.read_file(folder / "out.gpkg")) == 5
+    assert "城堡" in (folder / "people.csv.rejected.csv").read_text(encoding="utf-8-sig")
+
+
+def test_assign_refuses_faulty_zones(folder: Path) -> None:
+    bow = Polygon([(WEST, SOUTH), (A_B, NORTH), (A_B, SOUTH), (WEST, NORTH)])
+    frame({"A": bow}).to_file(folder / "bad.gpkg")
+    result = run("assign", "people.csv", "--zones", "bad.gpkg", "--crs", "EPSG:4490")
+    assert result.exit_code == 1
+    assert "onegridcheck" in squeezed(result.stderr)
+
+
+def test_fuse_writes_a_geopackage_and_a_workbook(folder: Path) -> None:
+    result = run(
+        "fuse", "party=grids.gpkg", "order=order.gpkg", "-o", "合一.gpkg", "--households", "none",
+        "--subjects", "people.csv", "--crs", "EPSG:4490", "--leading", "order",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "实际分歧" in result.output
+    assert {name for name, _ in pyogrio.list_layers(folder / "合一.gpkg")} >= {
+        "cells", "crosswalk", "conflicts", "proposal",
+    }  # fmt: skip
+    proposal = gpd.read_file(folder / "合一.gpkg", layer="proposal")
+    assert shapely.coverage_is_valid(proposal.geometry.to_numpy())
+    sheets = pd.read_excel(folder / "合一.xlsx", sheet_name=None, engine="calamine")
+    crosswalk = sheets["crosswalk"]
+    assert set(crosswalk.groupby("layer")["household"].sum()) == {2}
+    assert proposal["household"].sum() == 2
+
+
+def test_nothing_needs_a_database(folder: Path) -> None:
+    """A machine without PostgreSQL checks files."""
+    environment = {**os.environ, "ONEGRID_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    result = run("check", "order.gpkg")
+    assert "0 处错误" in result.output
+    command = [str(Path(sys.executable).parent / "onegrid"), "check", "order.gpkg"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# ------------------------------------------------------------------------------------------ on the database
+
+
+@pytest.fixture
+def board(database: str, make_board: Callable[..., Place]) -> Place:
+    from api.store import assignments, places  # noqa: PLC0415
+    from api.store.engine import session  # noqa: PLC0415
+
+    assert database
+    place = make_board()
+    zones = place.zones.copy()
+    at = zones.index[zones["code"] == "G0000"][0]
+    zones.loc[at, "geometry"] = box(121.40, 31.06, 121.40505, 31.065)
+    department = zones[zones["level"] == "community"].assign(level="party", layer="party", parent=None)
+    from geo.records import LEVELS  # noqa: PLC0415
+
+    whole = pd.concat([zones, department], ignore_index=True)
+    levels = (*place.levels, LEVELS["party"])
+    with session() as opened:
+        places.load_place(opened, type(place)(**{**vars(place), "zones": whole, "levels": levels}))
+        assignments.assign(opened, "board-v1")
+    return place
+
+
+def test_repair_of_a_version_ends_in_a_draft_and_back(board: Place, tmp_path: Path) -> None:
+    listed = run("repair", board.code, "-o", str(tmp_path / "proposals.gpkg"))
+    assert listed.exit_code == 0, listed.output
+    assert "board-v1 没有改动" in listed.output
+    assert gpd.read_file(tmp_path / "proposals.gpkg")["recipient"].tolist() == ["G0000"]
+    done = run("repair", "board-v1", "--accept", "all")
+    assert "board-v2" in done.output
+    assert "已执行 1 处" in done.output
+    assert "0 处错误" in run("check", "board-v2", "--level", "grid").output
+    assert "已恢复" in run("repair", "board-v2", "--undo").output
+    assert "1 处错误" in run("check", "board-v2").output
+    again = run("repair", "board-v2", "--undo")
+    assert again.exit_code == 1
+    assert "没有可撤销" in again.stderr
+
+
+def test_fuse_of_a_version(board: Place, tmp_path: Path) -> None:
+    path = tmp_path / "fusion.gpkg"
+    result = run("fuse", board.code, "--layers", "party,grid", "--households", "none", "-o", str(path))
+    assert result.exit_code == 0, result.output
+    assert "粒度不同" in result.output
+    cells = gpd.read_file(path, layer="cells")
+    assert {"party", "layer_grid", "grid"} <= set(cells.columns)
+    assert path.with_suffix(".xlsx").exists()
+    assert run("fuse", board.code).exit_code == 1

@@ -1,0 +1,147 @@
+"""多格合一 of a version: stored with everything that was found, conserved, read back as it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from shapely.geometry import shape
+
+from api.store import audit, fusions, places
+from api.store.errors import NotFoundError
+from api.store.fusions import FusionOptions
+from api.store.refusals import InvalidRequestError
+from api.store.transactions import transaction
+from geo.errors import ZonesError
+from geo.fusion import FusionProfile
+
+if TYPE_CHECKING:
+    from conftest import Web
+    from sqlalchemy.orm import Session
+
+    from geo.records import Place
+
+ANY_SIZE = FusionProfile(households=None)
+
+
+@pytest.fixture
+def version(session: Session, town: Place) -> str:
+    places.load_place(session, town)
+    session.commit()
+    return "town-v1"
+
+
+def test_a_fusion_is_stored_and_read_back(session: Session, version: str) -> None:
+    summary = fusions.compute_fusion(
+        session, "town", version, FusionOptions(("party", "grid"), leading="grid", profile=ANY_SIZE)
+    )
+    assert (summary["version"], summary["leading"], summary["layers"]) == (
+        "town-v1",
+        "grid",
+        ["party", "grid"],
+    )
+    stored = fusions.read_fusion(session, "town")
+    assert len(stored.cells) == summary["cells"]
+    assert len(stored.proposal) == summary["grids"]
+    assert sum(row["count"] for row in summary["conflicts"]) == len(stored.conflicts)
+    # The layer whose name is also that of the proposal's column keeps its own codes.
+    assert set(stored.cells["layer_grid"]) == {
+        "310112103001111", "310112103001112", "310112103002121", "310112103002122",
+    }  # fmt: skip
+    located = 4  # of six subjects one has no location, and a building is counted nowhere
+    for column in ("household", "business"):
+        assert set(stored.crosswalk.groupby("layer")[column].sum()) == {stored.cells[column].sum()}
+    assert stored.cells[["household", "business", "institution"]].to_numpy().sum() == located
+    assert stored.cells["people"].sum() == stored.proposal["people"].sum() == 5
+    assert stored.conflicts["kind"].iloc[0] == "overlap"
+    assert stored.conflicts["departments"].iloc[0] == ["party"]
+
+
+def test_a_second_fusion_takes_the_place_of_the_first(session: Session, version: str) -> None:
+    options = FusionOptions(("party", "grid"), profile=ANY_SIZE)
+    fusions.compute_fusion(session, "town", version, options)
+    fusions.compute_fusion(session, "town", version, options)
+    assert fusions.fusion_summary(session, "town")["cells"] == 7
+
+
+def test_a_pinned_cell_goes_where_the_planner_says(session: Session, version: str) -> None:
+    options = FusionOptions(("party", "grid"), leading="party", profile=ANY_SIZE)
+    fusions.compute_fusion(session, "town", version, options)
+    place = (121.4115, 31.065)  # P1 and P2 both claim it
+    cell = fusions.cell_at(session, "town", *place)
+    for code in ("P1", "P2"):
+        pinned = FusionOptions(
+            ("party", "grid"), leading="party", pins={cell["cell"]: code}, profile=ANY_SIZE
+        )
+        fusions.compute_fusion(session, "town", version, pinned)
+        grids = fusions.proposal_collection(session, "town")["features"]
+        home = next(g for g in grids if g["id"] == fusions.cell_at(session, "town", *place)["grid"])
+        assert home["properties"]["leading"] == [code]
+
+
+def test_bad_choices_say_what_to_do(session: Session, version: str) -> None:
+    with pytest.raises(NotFoundError):
+        fusions.fusion_summary(session, "town")
+    for options, failure in (
+        (FusionOptions(("party", "police")), NotFoundError),
+        (FusionOptions(("party", "grid"), within="ward"), NotFoundError),
+        (FusionOptions(("party", "grid"), leading="civil"), ZonesError),
+        (FusionOptions(("party",)), ZonesError),
+    ):
+        with pytest.raises(failure) as caught:
+            fusions.compute_fusion(session, "town", version, options)
+        assert caught.value.zh
+
+
+def test_a_version_of_another_territory_is_refused(session: Session, version: str, make_board: Any) -> None:
+    places.load_place(session, make_board())
+    with pytest.raises(InvalidRequestError):
+        fusions.version_within(session, "board", version)
+
+
+def test_a_planner_fuses_over_http(web: Web) -> None:
+    planner, viewer, path = web.program("planner"), web.program("viewer"), "/api/territories/town/fusion"
+    assert viewer.get(path).status_code == 404
+    order = {
+        "version": "town-v1",
+        "layers": ["party", "grid"],
+        "leading": "grid",
+        "profile": {"households": None},
+    }
+    response = planner.post(path, json=order)
+    assert response.status_code == 202, response.text
+    web.services.jobs.wait()
+    state = planner.get(f"/api/jobs/{response.json()['job']}").json()
+    assert (state["status"], state["result"]["leading"]) == ("done", "grid"), state
+    summary = viewer.get(path).json()
+    assert summary["grids"] == state["result"]["grids"]
+    conflicts = viewer.get(f"{path}/conflicts").json()["conflicts"]
+    assert [row["number"] for row in conflicts] == list(range(1, len(conflicts) + 1))
+    assert conflicts[0]["kind_name"] == "层内重叠"
+    assert shape(conflicts[0]["geometry"]).is_valid
+    crosswalk = viewer.get(f"{path}/crosswalk").json()["crosswalk"]
+    assert {row["layer"] for row in crosswalk} == {"party", "grid"}
+    proposal = viewer.get(f"{path}/proposal", params={"version": "town-v1"}).json()
+    assert (proposal["version"], len(proposal["features"])) == ("town-v1", summary["grids"])
+    assert proposal["features"][0]["properties"]["explanation"]
+    cell = viewer.get(f"{path}/cell", params={"lon": 121.405, "lat": 31.065}).json()
+    assert cell["codes"] == {"party": "P1", "grid": "310112103001111"}
+    assert viewer.get(f"{path}/cell", params={"lon": 0, "lat": 0}).status_code == 404
+    with transaction(web.engine) as session:
+        events = audit.list_events(session, action="fusion.compute")
+        assert [event.account for event in events] == ["planner"]
+
+
+def test_fusions_need_a_planner_of_the_territory(web: Web) -> None:
+    order = {"version": "town-v1", "layers": ["party", "grid"]}
+    path = "/api/territories/town/fusion"
+    for name in ("viewer", "stranger"):
+        assert web.program(name).post(path, json=order).status_code == 403
+    planner = web.program("planner")
+    for body in (
+        {**order, "layers": ["party"]},
+        {**order, "profile": {"households": [300]}},
+        {"version": "town-v1"},
+    ):
+        assert planner.post(path, json=body).status_code == 422, body
+    assert planner.post("/api/territories/none/fusion", json=order).status_code == 404
