@@ -113,7 +113,7 @@ def summary(faults: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return how many faults there are of each kind, in the order of their gravity."""
     grouped = faults.groupby(["kind", "severity"], sort=False)
     sums = grouped.agg(count=("number", "size"), area_m2=("area_m2", "sum"), width_m=("width_m", "max"))
-    made = sums.reset_index()
+    made: pd.DataFrame = sums.reset_index()
     made.insert(1, "name", [FAULT_NAMES.get(kind, kind) for kind in made["kind"]])
     return made
 

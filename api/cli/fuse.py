@@ -122,7 +122,7 @@ def summary(conflicts: gpd.GeoDataFrame) -> pd.DataFrame:
         household=("household", "sum"),
         people=("people", "sum"),
     )
-    made = sums.reindex([kind for kind in KINDS if kind in sums.index]).reset_index()
+    made: pd.DataFrame = sums.reindex([kind for kind in KINDS if kind in sums.index]).reset_index()
     made.insert(1, "name", [KINDS[kind][0] for kind in made["kind"]])
     return made
 

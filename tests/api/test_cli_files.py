@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,6 +198,31 @@ def test_assign_writes_other_formats_and_lists_bad_rows(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert len(gpd.read_file(folder / "out.gpkg")) == 5
     assert "城堡" in (folder / "people.csv.rejected.csv").read_text(encoding="utf-8-sig")
+
+
+def test_assign_on_spark_says_what_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    result = run("assign", str(folder / "points"), "--zones", "order.gpkg", "--engine", "spark")
+    assert result.exit_code == 1
+    assert "pipinstall'onegrid[spark]'" in squeezed(result.stderr)
+
+
+def test_assign_by_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of the Spark engine with the parts done here: a session only spreads them."""
+    points = pd.DataFrame(
+        {"code": list("abc"), "kind": "household", "lon": [121.401, 121.405, 0], "lat": 31.071}
+    )
+    (folder / "points").mkdir()
+    points.to_parquet(folder / "points" / "1.parquet")
+    monkeypatch.setattr("api.cli.assign.spark_session", lambda _master: nullcontext())
+    result = run(
+        "assign", str(folder / "points"), "--zones", "order.gpkg", "--engine", "spark", "-o", "answers"
+    )
+    assert result.exit_code == 0, result.output
+    answers = pd.concat(pd.read_parquet(path) for path in (folder / "answers").glob("*.parquet"))
+    assert answers["zone"].tolist()[:2] == ["X", "Y"]
+    assert answers["reason"].tolist()[2] == "outside"
 
 
 def test_assign_refuses_faulty_zones(folder: Path) -> None:
