@@ -44,12 +44,44 @@ def faces(edges: Edges, tolerance_m: float) -> Faces:
     if len(edges.owner) == 0:
         none = np.empty(0, dtype=object)
         return Faces(none, np.empty(0, dtype=np.int64), none)
-    # Noding joins lines drawn twice, so each place between lines comes out once.
-    noded = shapely.unary_union(edges.lines())
-    polygons, _ = parts_of(np.array([shapely.polygonize([noded])], dtype=object))
+    polygons, _ = parts_of(np.array([shapely.polygonize(_network(_chains(edges)))], dtype=object))
     wide = polygons[at_least_wide(polygons, tolerance_m)]
     centres = shapely.get_coordinates(shapely.point_on_surface(wide)) if len(wide) else np.empty((0, 2))
     return Faces(wide, depths(centres, edges), polygons)
+
+
+def _chains(edges: Edges) -> Geometries:
+    """Return edges that follow one another as one line each."""
+    first = np.concatenate([[True], np.diff(edges.position) != 1])
+    chain = np.cumsum(first) - 1
+    # Each chain is the beginnings of its edges and the end of the last, as its ring has them.
+    last = np.flatnonzero(np.append(first[1:], True))
+    begin = np.where(edges.turned[:, None], edges.end, edges.start)
+    finish = np.where(edges.turned[:, None], edges.start, edges.end)
+    coordinates = np.concatenate([begin, finish[last]])
+    owner = np.concatenate([chain, chain[last]])
+    order = np.argsort(owner, kind="stable")
+    return np.asarray(shapely.linestrings(coordinates[order], indices=owner[order]), dtype=object)
+
+
+def _network(chains: Geometries) -> Geometries:
+    """Return lines that meet at their ends only.
+
+    A chain is part of the border of one valid zone, so it does not cross itself. Most meet their neighbours at common
+    ends, as they should; only those that do not have to be noded, which takes a kilobyte for each vertex.
+    """
+    one, other = shapely.STRtree(chains).query(chains, predicate="intersects")
+    one, other = one[one < other], other[one < other]
+    ends = shapely.boundary(chains)
+    # A closed chain has no ends for the library, but begins somewhere.
+    closed = shapely.is_empty(ends)
+    ends[closed] = shapely.get_point(chains[closed], 0)
+    common = shapely.intersection(chains[one], chains[other])
+    fine = shapely.covered_by(common, ends[one]) & shapely.covered_by(common, ends[other])
+    crossing = np.unique(np.concatenate([one[~fine], other[~fine]]))
+    if len(crossing) == 0:
+        return chains
+    return np.append(np.delete(chains, crossing), [shapely.union_all(chains[crossing])])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 
-from geo.coverage.borders import Edges, Rings, unmatched
+from geo.coverage.borders import Rings, unmatched
 from geo.coverage.cuts import cut_subjects, cut_zones
 from geo.coverage.faces import faces
 from geo.coverage.findings import Finding, Tolerances, as_frame, in_order, with_near_misses
@@ -171,7 +172,7 @@ def _of_faces(
     zones: Zones, rings: Rings, boundary: Geometries | None, exceptions: Geometries, limits: Tolerances
 ) -> list[Finding]:
     raw = unmatched(rings if boundary is None else rings.less(boundary))
-    edges = Edges(zones.plane.flat(raw.start), zones.plane.flat(raw.end), raw.owner)
+    edges = replace(raw, start=zones.plane.flat(raw.start), end=zones.plane.flat(raw.end))
     cut = faces(edges, limits.tolerance_m)
     contacts = Contacts(edges, limits.tolerance_m)
     if boundary is None:

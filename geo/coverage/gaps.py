@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,14 +25,23 @@ class Contacts:
     """Which zones border on a place, and over what length, told from unmatched edges alone."""
 
     def __init__(self, edges: Edges, tolerance_m: float) -> None:
-        """Index edges (on the plane); nearer than ``tolerance_m`` counts as touching."""
-        self._lines = edges.lines()
+        """Take edges (on the plane); nearer than ``tolerance_m`` counts as touching."""
+        self._edges = edges
         self._owner = edges.owner
-        self._tree = shapely.STRtree(self._lines)
         self.tolerance_m = tolerance_m
+
+    @cached_property
+    def _lines(self) -> Geometries:
+        return self._edges.lines()
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self._lines)
 
     def of(self, polygons: Geometries) -> list[dict[int, float]]:
         """Return, for each polygon, metres of contact by zone row (or ``BOUNDARY``), longest first."""
+        if len(polygons) == 0:
+            return []
         # Hair-thin tails, where a vertex of one side stands on a straight border of the other, touch nobody.
         polygons = opened(polygons, self.tolerance_m)
         at, edge = self._tree.query(polygons, predicate="dwithin", distance=self.tolerance_m)

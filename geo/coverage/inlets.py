@@ -56,7 +56,7 @@ def inlets(
     limits
         Tolerance, and the width of the widest inlet.
     """
-    if len(outline) == 0 or limits.inlet_width_m <= 0:
+    if len(outline) == 0 or len(zones) == 1 or limits.inlet_width_m <= 0:
         return []
     findings: list[Finding] = []
     found: shapely.Geometry = shapely.GeometryCollection()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Bits = NDArray[np.uint64]
 
+_MARGIN = 1e-6
+_TRIANGLE = 3
+
 
 @njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
 def ring_areas(coordinates: Floats, offsets: Ints) -> Floats:
@@ -92,46 +95,104 @@ def present_edges(coordinates: Floats, offsets: Ints, among: Floats, among_offse
 
 
 @njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def unmatched_edges(coordinates: Floats, offsets: Ints, sign: Ints, half: int) -> tuple[Ints, Ints]:
-    """Return the positions of edges that do not cancel, and the ring of each.
+def tiled_edges(
+    coordinates: Floats, offsets: Ints, west: float, south: float, per_unit: float, columns: int, rows: int
+) -> tuple[Ints, Ints, Ints]:
+    """Sort edges by the tile of the plane in which their lower end lies.
 
-    The value kept with an edge is by how much the number of zones grows when it is crossed from right to left. Only
-    the edges of one half (0 or 1) are looked at, so that two threads can share the work; equal edges are in one half.
+    Returns
+    -------
+    tuple
+        Ring of each edge; edges, tile by tile, those without length left out; where each tile begins among them.
     """
     count = len(coordinates)
-    size = 16
-    # Edges are mostly shared by two zones, and one half is looked at: a quarter of them are keys.
-    while size < count:
-        size *= 2
-    table = np.full(size, -1, dtype=np.int32)
-    slots = np.empty(count, dtype=np.int32)
-    net = np.zeros(count, dtype=np.int32)
-    # -0.0 and 0.0 are one place with two bit patterns.
     bits = (coordinates + 0.0).view(np.uint64)
+    ring_of = np.empty(count, dtype=np.int32)
+    tile_of = np.full(count, -1, dtype=np.int32)
+    starts = np.zeros(columns * rows + 1, dtype=np.int64)
     for ring in range(len(offsets) - 1):
         for at in range(offsets[ring], offsets[ring + 1] - 1):
-            slots[at] = -1
+            ring_of[at] = ring
             if bits[at, 0] == bits[at + 1, 0] and bits[at, 1] == bits[at + 1, 1]:
                 continue
-            # The same for both directions, and spread evenly by the last digits.
-            mixed = (bits[at, 0] ^ bits[at, 1] ^ bits[at + 1, 0] ^ bits[at + 1, 1]) * np.uint64(
-                0x9E3779B97F4A7C15
-            )
-            if (mixed >> np.uint64(40)) & np.uint64(1) != half:
-                continue
+            end = at if _forward(bits, at) else at + 1
+            column = min(int((coordinates[end, 0] - west) * per_unit), columns - 1)
+            row = min(int((coordinates[end, 1] - south) * per_unit), rows - 1)
+            tile_of[at] = row * columns + column
+            starts[tile_of[at] + 1] += 1
+    starts = np.cumsum(starts)
+    ahead = starts[:-1].copy()
+    edges = np.empty(starts[-1], dtype=np.int32)
+    for at in range(count):
+        tile = tile_of[at]
+        if tile >= 0:
+            edges[ahead[tile]] = at
+            ahead[tile] += 1
+    return ring_of, edges, starts
+
+
+@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
+def unmatched_edges(
+    coordinates: Floats, ring_of: Ints, sign: Ints, edges: Ints, starts: Ints, tiles: tuple[int, int]
+) -> Ints:
+    """Return the positions of the edges of some tiles that do not cancel.
+
+    The value kept with an edge is by how much the number of zones grows when it is crossed from right to left. Equal
+    edges lie in one tile, and the table of a tile fits into the processor's cache.
+    """
+    bits = (coordinates + 0.0).view(np.uint64)
+    first, last = tiles
+    kept = np.empty(starts[last] - starts[first], dtype=np.int64)
+    found = 0
+    for tile in range(first, last):
+        low, high = starts[tile], starts[tile + 1]
+        size = 16
+        while size < 2 * (high - low):
+            size *= 2
+        table = np.full(size, -1, dtype=np.int32)
+        net = np.zeros(size, dtype=np.int32)
+        slots = np.empty(high - low, dtype=np.int32)
+        for k in range(low, high):
+            at = edges[k]
             slot = _slot(table, bits, bits, at)
             if table[slot] < 0:
                 table[slot] = at
-            other = table[slot]
-            slots[at] = other
-            net[other] += sign[ring] if _forward(bits, at) else -sign[ring]
-    kept = np.empty(count, dtype=np.int64)
-    rings = np.empty(count, dtype=np.int64)
-    found = 0
-    for ring in range(len(offsets) - 1):
-        for at in range(offsets[ring], offsets[ring + 1] - 1):
-            if slots[at] >= 0 and net[slots[at]] != 0:
-                kept[found] = at
-                rings[found] = ring
+            slots[k - low] = slot
+            net[slot] += sign[ring_of[at]] if _forward(bits, at) else -sign[ring_of[at]]
+        for k in range(low, high):
+            if net[slots[k - low]] != 0:
+                kept[found] = edges[k]
                 found += 1
-    return kept[:found].copy(), rings[:found].copy()
+    return kept[:found].copy()
+
+
+@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
+def surely_simple(coordinates: Floats, offsets: Ints) -> Bools:
+    """Return which rings certainly do not cross themselves: those seen whole from the mean of their vertices.
+
+    Seen from there, each edge leads on in the same direction, and all together once round. A margin far above rounding
+    leaves anything doubtful to the full check.
+    """
+    simple = np.zeros(len(offsets) - 1, dtype=np.bool_)
+    for ring in range(len(offsets) - 1):
+        first, last = offsets[ring], offsets[ring + 1] - 1
+        x, y = 0.0, 0.0
+        for at in range(first, last):
+            x += coordinates[at, 0] - coordinates[first, 0]
+            y += coordinates[at, 1] - coordinates[first, 1]
+        x = coordinates[first, 0] + x / max(last - first, 1)
+        y = coordinates[first, 1] + y / max(last - first, 1)
+        ahead, back, up, down = 0, 0, 0, 0
+        for at in range(first, last):
+            ax, ay = coordinates[at, 0] - x, coordinates[at, 1] - y
+            bx, by = coordinates[at + 1, 0] - x, coordinates[at + 1, 1] - y
+            turn = ax * by - ay * bx
+            margin = _MARGIN * (abs(ax) + abs(ay)) * (abs(bx) + abs(by))
+            ahead += turn > margin
+            back += turn < -margin
+            up += (ay < 0) and (by >= 0)
+            down += (ay >= 0) and (by < 0)
+        simple[ring] = (
+            last - first >= _TRIANGLE and up == 1 and down == 1 and max(ahead, back) == last - first
+        )
+    return simple
