@@ -1,7 +1,7 @@
 """The real service on a real PostGIS, and Chromium without WebGL in front of it.
 
 One database per session holds Monaco (real, from OpenStreetMap, published) and a chessboard town (synthetic, two
-versions, a department's layer with an overlap). Tests only read it.
+versions, a department's layer with an overlap). Tests only read those; a test that edits makes a town of its own.
 """
 
 from __future__ import annotations
@@ -67,8 +67,10 @@ class Service:
         Its address.
     monaco, town
         What is loaded.
+    database
+        URL of its database.
     link
-        Makes a one-time sign-in link.
+        Makes a one-time sign-in link for an account, by default the planner.
     onegrid
         Runs the command line on the same database.
     """
@@ -76,7 +78,8 @@ class Service:
     url: str
     monaco: Place
     town: Place
-    link: Callable[[], str]
+    database: str
+    link: Callable[..., str]
     onegrid: Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -124,10 +127,12 @@ def service(
             versions.add_version(session, town.code, copy_of=first)
             accounts.add_account(session, "planner", "张三", "planner")
             credentials.set_password(session, "planner", PASSWORD)
+            accounts.add_account(session, "publisher", "李四", "publisher")
+            accounts.add_account(session, "viewer", "王五", "viewer")
 
-        def link() -> str:
+        def link(account: str = "planner") -> str:
             with Session(engine) as opened, opened.begin():
-                return f"{url}/sign-in?token={credentials.make_link(opened, 'planner')}"
+                return f"{url}/sign-in?token={credentials.make_link(opened, account)}"
 
         home = tmp_path_factory.mktemp("service")
         environment = {**os.environ, "ONEGRID_HOME": str(home), "ONEGRID_DATABASE_URL": database}
@@ -158,7 +163,7 @@ def service(
             )
             try:
                 _wait(process, f"{url}/healthz", log)
-                yield Service(url, monaco, town, link, onegrid)
+                yield Service(url, monaco, town, database, link, onegrid)
             finally:
                 process.terminate()
                 process.wait(30)
@@ -220,8 +225,12 @@ def watch(page: Page) -> Watch:
     seen = Watch([], [])
 
     def heard(message: ConsoleMessage) -> None:
-        # Chromium logs every answer of 404, which is how a lookup says that an address is unknown.
-        expected = "/api/lookup" in message.location["url"] and "404" in message.text
+        # Chromium logs every answer of 404, which is how a lookup says that an address is unknown, and those by
+        # which a plan refuses an edit (422) or says that it is stale (409).
+        url = message.location["url"]
+        expected = ("/api/lookup" in url and "404" in message.text) or (
+            "/api/plans/" in url and ("409" in message.text or "422" in message.text)
+        )
         if message.type == "error" and not expected:
             seen.errors.append(message.text)
 

@@ -1,6 +1,7 @@
 // What a user can do. Panels and map call these; they ask the service, change the state and move the map.
 import * as api from "./api.js";
 import { use } from "./language.js";
+import { bboxOf } from "./shapes.js";
 import { levelOf, openingLevel } from "./state.js";
 
 /**
@@ -23,6 +24,10 @@ export class Actions {
     this.lent = new Set();
     /** @type {() => void} */
     this.again = () => {};
+    /** Reads a plan's zones; set by the workbench.
+     * @type {(plan: import("./contract").PlanEntry, level: string) => Promise<import("./contract").PlanZone[]>}
+     */
+    this.planZones = async () => [];
   }
 
   /** Runs an act; its failure is shown, with a way to try again.
@@ -101,6 +106,7 @@ export class Actions {
       for (const one of layer.levels) if (one.partition && one.code !== "microgrid") shown.add(one.code);
     }
     this.store.set({
+      plan: null,
       versions,
       version,
       level,
@@ -129,8 +135,15 @@ export class Actions {
       this.store.set({ zones: [] });
       return;
     }
-    const zones = await api.zones(version.version, level);
-    if (round === this.round && level === this.store.state.level) this.store.set({ zones });
+    const { plan } = this.store.state;
+    const zones = plan ? await this.planZones(plan, level) : await api.zones(version.version, level);
+    if (round === this.round && level === this.store.state.level && plan?.id === this.store.state.plan?.id) this.store.set({ zones });
+  }
+
+  /** Reads the zones that are shown again: those of the plan that was opened or closed. */
+  reloadZones() {
+    this.store.set({ zones: null });
+    return this.#loadZones(this.round);
   }
 
   /** @param {string} level */
@@ -208,6 +221,13 @@ export class Actions {
   selectZone(level, code, point, fly) {
     const { version } = this.store.state;
     if (!version) return Promise.resolve();
+    const { plan, zones } = this.store.state;
+    const planned = plan && level === this.store.state.level && zones?.find((zone) => zone.code === code);
+    if (planned) {
+      this.store.set({ picked: [code] });
+      if (fly) this.map.flyTo(planned.bbox);
+      return Promise.resolve();
+    }
     return this.attempt(async () => {
       this.#unmark();
       if (point) this.map.showPins([point]);
@@ -334,23 +354,3 @@ const bboxOfPoints = (points) => [
   Math.max(...points.map(([lon]) => lon)),
   Math.max(...points.map(([, lat]) => lat)),
 ];
-
-/** @param {import("./contract").Geometry[]} geometries @returns {Bbox | null} */
-function bboxOf(geometries) {
-  const bbox = /** @type {Bbox} */ ([Infinity, Infinity, -Infinity, -Infinity]);
-  const visit = (/** @type {any} */ coordinates) => {
-    if (typeof coordinates[0] === "number") {
-      const [lon, lat] = coordinates;
-      bbox[0] = Math.min(bbox[0], lon);
-      bbox[1] = Math.min(bbox[1], lat);
-      bbox[2] = Math.max(bbox[2], lon);
-      bbox[3] = Math.max(bbox[3], lat);
-    } else coordinates.forEach(visit);
-  };
-  const enter = (/** @type {import("./contract").Geometry} */ geometry) => {
-    if (geometry.type === "GeometryCollection") geometry.geometries.forEach(enter);
-    else visit(geometry.coordinates);
-  };
-  geometries.forEach(enter);
-  return bbox[0] <= bbox[2] ? bbox : null;
-}

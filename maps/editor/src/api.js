@@ -166,6 +166,96 @@ export const lookupPoint = ([lon, lat], territory, asOf) =>
     `/api/lookup?lon=${lon.toFixed(8)}&lat=${lat.toFixed(8)}&crs=EPSG:4490&territory=${part(territory)}${asOfPart(asOf)}`,
   );
 
+/**
+ * @param {string} territory
+ * @returns {Promise<import("./contract").PlanEntry[]>}
+ */
+export const plans = (territory) => ask(`/api/territories/${part(territory)}/plans`);
+
+/**
+ * @param {string} territory
+ * @param {string} name
+ * @param {string} description
+ * @returns {Promise<import("./contract").PlanEntry>}
+ */
+export const createPlan = (territory, name, description) =>
+  ask("/api/plans", { method: "POST", body: { territory, name, description } });
+
+/** @param {number} number @returns {Promise<import("./contract").PlanEntry>} */
+export const plan = (number) => ask(`/api/plans/${number}`);
+
+/**
+ * @param {number} number
+ * @param {string} level
+ * @returns {Promise<{ plan: number, revision: number, zones: import("./contract").PlanZone[] }>}
+ */
+export const planZones = (number, level) => ask(`/api/plans/${number}/zones?level=${part(level)}`);
+
+/**
+ * @param {number} number
+ * @param {number} revision
+ * @param {import("./contract").Edit} edit
+ * @returns {Promise<import("./contract").PlanAnswer>}
+ */
+export const editPlan = (number, revision, edit) =>
+  ask(`/api/plans/${number}/edits`, { method: "POST", body: { revision, edit } });
+
+/**
+ * @param {number} number
+ * @param {number} revision
+ * @param {"undo" | "redo"} way
+ * @returns {Promise<import("./contract").PlanAnswer>}
+ */
+export const stepPlan = (number, revision, way) =>
+  ask(`/api/plans/${number}/${way}`, { method: "POST", body: { revision } });
+
+/** @param {number} number @returns {Promise<import("./contract").Move[]>} */
+export const ledger = async (number) => (await ask(`/api/plans/${number}/ledger`)).moves;
+
+/** @param {number} number @returns {Promise<import("./contract").PlanChange[]>} */
+export const planChanges = async (number) => (await ask(`/api/plans/${number}/changes`)).changes;
+
+/** @param {number} number @param {string} reason @returns {Promise<{ job: number }>} */
+export const publishPlan = (number, reason) =>
+  ask(`/api/plans/${number}/publish`, { method: "POST", body: { reason } });
+
+/** @param {number} number @returns {Promise<import("./contract").Job>} */
+export const job = (number) => ask(`/api/jobs/${number}`);
+
+/** Milliseconds before the events of a plan are asked for again when the service could not be reached. */
+const WATCH_AGAIN_MS = 2_000;
+
+/**
+ * Hears of a plan's revisions until told to stop. The service ends each stream after a while; the next one is opened
+ * at once, so that nobody waits for the browser's own pause.
+ *
+ * @param {number} number
+ * @param {(news: { revision: number, status: string }) => void} onnews
+ * @returns {() => void} stops
+ */
+export function watchPlan(number, onnews) {
+  let stopped = false;
+  /** @type {EventSource | null} */ let events = null;
+  const open = () => {
+    if (stopped) return;
+    let heard = false;
+    const source = (events = new EventSource(`/api/plans/${number}/events`));
+    source.addEventListener("revision", (event) => {
+      heard = true;
+      onnews(JSON.parse(event.data));
+    });
+    source.addEventListener("error", () => {
+      source.close();
+      setTimeout(open, heard ? 0 : WATCH_AGAIN_MS);
+    });
+  };
+  open();
+  return () => {
+    stopped = true;
+    events?.close();
+  };
+}
+
 /** @param {string | null} asOf */
 const asOfPart = (asOf) => (asOf ? `&as_of=${part(asOf)}` : "");
 

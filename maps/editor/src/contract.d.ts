@@ -92,6 +92,72 @@ export interface Zone {
   counts: Counts;
   people: number | null;
   staff: Person[];
+  /** Figures that only plans carry. */
+  parts?: number;
+  compactness?: number;
+}
+
+/** A zone of a plan; the page adds its box. */
+export interface PlanZone extends Zone {
+  level: string;
+  geometry: Geometry;
+}
+
+export interface PlanEntry {
+  id: number;
+  name: string;
+  description: string;
+  status: "open" | "archived" | "published";
+  revision: number;
+  territory: string;
+  base: string;
+}
+
+/** Subjects that change zone, counted. */
+export interface Move {
+  level: string;
+  kind: SubjectKind;
+  from: string | null;
+  to: string | null;
+  subjects: number;
+}
+
+export interface PlanChange {
+  revision: number;
+  operation: string;
+  reason: string;
+  undone: boolean;
+  made_by: string | null;
+  made_at: string;
+  put: string[];
+  deleted: string[];
+}
+
+export interface PlanAnswer {
+  plan: number;
+  revision: number;
+  zones: PlanZone[];
+  deleted: { level: string; code: string }[];
+  warnings: string[];
+  moves: Move[];
+}
+
+export type Edit =
+  | { operation: "move_border"; level: string; moves: [LonLat, LonLat][] }
+  | { operation: "redraw_border"; level: string; codes: [string, string]; line: LonLat[] }
+  | { operation: "split"; level: string; code: string; line: LonLat[]; codes: string[] }
+  | { operation: "merge"; level: string; codes: string[] }
+  | { operation: "paint"; level: string; code: string; areas: LonLat[][][] }
+  | { operation: "carve"; level: string; code: string; name: string; area: LonLat[][] }
+  | { operation: "delete"; level: string; code: string };
+
+export interface Job {
+  id: number;
+  kind: string;
+  status: "waiting" | "running" | "done" | "failed";
+  percent: number;
+  message: string;
+  result: Record<string, unknown> | null;
 }
 
 export interface ZoneDetail extends Omit<Zone, "parent"> {
@@ -181,6 +247,10 @@ export interface ProblemDocument {
   detail?: string;
   remedy?: string;
   near_misses?: { text: string; confidence: number }[];
+  /** Where an edit was refused. */
+  place?: Geometry;
+  /** The plan's revision, when an edit was made on an older one. */
+  revision?: number;
 }
 
 export type Geometry =

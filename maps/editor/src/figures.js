@@ -57,6 +57,15 @@ export function day(stamp) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
+/** Day and time of a timestamp, in local time.
+ * @param {string | null | undefined} stamp ISO 8601
+ */
+export const moment = (stamp) => (stamp ? `${day(stamp)} ${clock(new Date(stamp))}` : "");
+
+/** A time of day to the second, in local time. @param {Date} at */
+export const clock = (at) =>
+  [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+
 /** @param {number} value @param {number} digits */
 function decimals(value, digits) {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });

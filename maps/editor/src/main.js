@@ -8,14 +8,20 @@ import { nameOf, t } from "./language.js";
 import { GridMap } from "./map/view.js";
 import { foot, sidePanel, troubles } from "./panels/frame.js";
 import { header } from "./panels/header.js";
+import { questions } from "./panels/dialog.js";
+import { toolbar } from "./panels/toolbar.js";
 import { layersCard, legend, zoomButtons } from "./panels/controls.js";
 import * as permalink from "./permalink.js";
+import { commandOf } from "./plan/keys.js";
 import { levelOf, Store, valueOf } from "./state.js";
+import { Workbench } from "./workbench.js";
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const store = new Store();
 const actions = new Actions(store);
 actions.speak(languageKept());
+const { dialog, ask } = questions(store);
+const bench = new Workbench(store, actions, ask);
 
 const mapElement = h("div", { class: "map", id: "map", tabindex: 0, role: "application", "aria-label": t("map") });
 const tip = h("div", { class: "tip", hidden: true });
@@ -24,17 +30,20 @@ const line = foot(store);
 fill(
   app,
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
-  header(store, actions),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), legend(store)), troubles(store, actions), empty, tip),
+  header(store, actions, bench),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), legend(store)), toolbar(store, bench), troubles(store, actions), empty, tip),
   sidePanel(store, actions),
   line.line,
+  dialog,
 );
 
 const map = new GridMap(
   { map: mapElement, scale: line.scale },
   {
-    onclick: ([hit], point) => {
-      if (!hit) actions.clear();
+    onclick: ([hit], point, adds) => {
+      const { plan, tool } = store.state;
+      if (plan && (hit?.type === "zone" || !hit || tool)) bench.pick(hit?.type === "zone" ? hit.code : null, adds);
+      else if (!hit) actions.clear();
       else if (hit.type === "zone") void actions.selectZone(hit.level, hit.code, point, false);
       else if (hit.type === "station") void actions.selectStation(hit.code);
       else actions.selectFault(hit.number);
@@ -47,6 +56,8 @@ const map = new GridMap(
       fill(tip, words);
       tip.style.transform = `translate(${Math.round(pixel[0] + 14)}px, ${Math.round(pixel[1] + 14)}px)`;
     },
+    ondragged: (moves) => bench.dragged(moves),
+    ondrawn: (coordinates, within) => void bench.drawn(coordinates, within),
     ontile: (failed) => {
       mapElement.classList.toggle("failing", failed);
       mapElement.dataset.troubles = failed ? t("tiles.failed") : "";
@@ -72,6 +83,22 @@ function describe(hit) {
 store.on(["level", "shown", "zones", "colour"], ({ level, shown, zones, colour }) => {
   map.showLook({ level, shown, colours: zones && coloursOf(zones, colour) });
 });
+store.on(["plan", "level", "zones", "colour", "picked"], ({ plan, level, zones, colour, picked }) => {
+  const planned = /** @type {import("./contract").PlanZone[]} */ (zones ?? []).filter((zone) => zone.level === level);
+  map.showPlan(plan && { level, zones: planned, colours: coloursOf(planned, colour), picked });
+});
+store.on(["plan", "tool", "picked", "me"], () => useGesture());
+
+let used = "";
+/** The mouse changes its work only when it is another: a line half drawn is not lost to an answer. */
+function useGesture() {
+  const { tool } = store.state;
+  const now = `${tool} ${bench.gesture}`;
+  if (now === used) return;
+  used = now;
+  map.plan.use(bench.gesture);
+}
+
 store.on(["zones"], ({ zones }) => {
   map.showLabels(
     (zones ?? []).map(({ name, bbox, point }) => ({ name, point: point ?? [(bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2] })),
@@ -79,9 +106,9 @@ store.on(["zones"], ({ zones }) => {
 });
 store.on(["stations"], ({ stations }) => map.showStations(stations ?? []));
 store.on(["faults"], ({ faults }) => map.showFaults(faults ?? []));
-store.on(["version", "level", "colour", "subject"], ({ version, level, colour, subject }) => {
+store.on(["version", "level", "colour", "subject", "plan"], ({ version, level, colour, subject, plan }) => {
   const zone = subject?.type === "zone" && subject.level === level ? subject.code : undefined;
-  history.replaceState(null, "", permalink.write({ version: version?.version, level, colour, zone }) || " ");
+  history.replaceState(null, "", permalink.write({ version: version?.version, level, colour, zone, plan: plan ? String(plan.id) : undefined }) || " ");
 });
 store.on(["version", "level", "language"], ({ version, level }) => {
   const named = version && levelOf(version, level);
@@ -101,17 +128,54 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !typing) {
     event.preventDefault();
     document.getElementById("search")?.focus();
-  } else if (event.key === "Escape" && !typing) actions.clear();
+  } else if (!typing && !dialog.open && store.state.plan) {
+    if (obey(commandOf(event))) event.preventDefault();
+  } else if (event.key === "Escape" && !typing && !dialog.open) actions.clear();
 });
 
+/** Carries out a key; false when it means nothing here.
+ * @param {import("./plan/keys").Command | null} command
+ */
+function obey(command) {
+  switch (command) {
+    case null:
+      return false;
+    case "escape":
+      actions.clear();
+      bench.escape();
+      return true;
+    case "finish":
+      if (store.state.tool === "merge") bench.take("merge");
+      else if (bench.gesture === "line" || bench.gesture === "area") map.plan.finish();
+      else return false;
+      return true;
+    case "undo":
+    case "redo":
+      void bench.step(command);
+      return true;
+    case "delete":
+      bench.deletePicked();
+      return true;
+    default:
+      bench.take(command);
+      return true;
+  }
+}
+
 // A link pasted into an open page changes only what follows "#".
-addEventListener("hashchange", () => void actions.start(permalink.read(location.hash)));
+addEventListener("hashchange", () => void start(permalink.read(location.hash)));
+
+/** @param {permalink.Link} link */
+async function start(link) {
+  await actions.start(link);
+  if (link.plan && /^\d+$/.test(link.plan)) await bench.openPlan(Number(link.plan));
+}
 
 const link = permalink.read(location.hash);
 if (link.colour && ["households", "people", "businesses", "institutions", "none"].includes(link.colour)) {
   actions.setColour(/** @type {import("./state").Colour} */ (link.colour));
 }
-await actions.start(link);
+await start(link);
 app.removeAttribute("aria-busy");
 // Browser tests ask where the map is and where a place is on the screen.
-Object.assign(window, { onegrid: { store, map } });
+Object.assign(window, { onegrid: { store, map, bench } });

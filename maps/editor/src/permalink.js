@@ -6,9 +6,10 @@
  * @property {string} [level]
  * @property {string} [zone]
  * @property {string} [colour]
+ * @property {string} [plan] its number
  */
 
-const KEYS = /** @type {const} */ (["version", "level", "zone", "colour"]);
+const KEYS = /** @type {const} */ (["version", "level", "zone", "colour", "plan"]);
 
 /**
  * @param {string} hash

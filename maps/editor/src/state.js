@@ -4,7 +4,7 @@
  * @typedef {import("./contract").Zone} Zone
  * @typedef {import("./contract").LonLat} LonLat
  * @typedef {"households" | "people" | "businesses" | "institutions" | "none"} Colour
- * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation"} Tab
+ * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation" | "plan" | "moves" | "history"} Tab
  */
 
 /**
@@ -33,6 +33,14 @@
  * @property {Subject} subject
  * @property {import("./api").Problem | null} problem what the bar of troubles says
  * @property {"zh" | "en"} language
+ * @property {import("./contract").PlanEntry[]} plans of the territory shown
+ * @property {import("./contract").PlanEntry | null} plan the one that is open: then `zones` are the plan's
+ * @property {import("./plan/tools").ToolName | ""} tool
+ * @property {string[]} picked codes of the zones that a tool is about, in the order of picking
+ * @property {Date | null} savedAt when the last edit was saved
+ * @property {import("./contract").Move[] | null} moves the plan's ledger; null while it is read
+ * @property {import("./contract").PlanChange[] | null} changes the plan's history; null while it is read
+ * @property {import("./contract").Job | null} job that the page waits for
  */
 
 /** @returns {State} */
@@ -51,6 +59,14 @@ const initial = () => ({
   subject: null,
   problem: null,
   language: "zh",
+  plans: [],
+  plan: null,
+  tool: "",
+  picked: [],
+  savedAt: null,
+  moves: null,
+  changes: null,
+  job: null,
 });
 
 /** The state and who listens to it. */

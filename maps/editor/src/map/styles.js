@@ -218,3 +218,36 @@ export const pin = [
     zIndex: 51,
   }),
 ];
+
+/** What is being drawn: a blue line, its area, the point under the mouse. */
+export const sketch = [
+  new Style({
+    stroke: new Stroke({ color: palette.selection, width: 2.5, lineDash: [8, 5] }),
+    fill: new Fill({ color: `${palette.selection}1f` }),
+    image: new Circle({
+      radius: 5,
+      fill: new Fill({ color: "#ffffff" }),
+      stroke: new Stroke({ color: palette.selection, width: 2 }),
+    }),
+  }),
+];
+
+/** The vertex under the mouse that would be dragged. */
+export const vertex = new Style({
+  image: new Circle({
+    radius: 7,
+    fill: new Fill({ color: `${palette.selection}66` }),
+    stroke: new Stroke({ color: palette.selection, width: 2 }),
+  }),
+});
+
+/** Where an edit was refused. */
+export const place = new Style({
+  stroke: new Stroke({ color: palette.fault, width: 3 }),
+  fill: new Fill({ color: `${palette.fault}40` }),
+  image: new Circle({
+    radius: 8,
+    fill: new Fill({ color: `${palette.fault}40` }),
+    stroke: new Stroke({ color: palette.fault, width: 2.5 }),
+  }),
+});

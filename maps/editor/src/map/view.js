@@ -11,6 +11,7 @@ import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
 import VectorSource from "ol/source/Vector.js";
 import View from "ol/View.js";
 import * as layers from "./layers.js";
+import { PlanLayer } from "./plan.js";
 import * as styles from "./styles.js";
 
 /**
@@ -22,10 +23,12 @@ import * as styles from "./styles.js";
 
 /**
  * @typedef {object} Events
- * @property {(hits: Hit[], point: LonLat) => void} onclick
+ * @property {(hits: Hit[], point: LonLat, adds: boolean) => void} onclick `adds` with Shift or Ctrl held
  * @property {(point: LonLat | null) => void} onpointer
  * @property {(hit: Hit | null, pixel: number[]) => void} onhover
  * @property {(failed: boolean) => void} ontile
+ * @property {import("./plan").PlanEvents["ondragged"]} ondragged
+ * @property {import("./plan").PlanEvents["ondrawn"]} ondrawn
  */
 
 const GEOJSON = new GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
@@ -61,6 +64,7 @@ export class GridMap {
         styles.fault(feature.get("number"), feature.get("severity"), feature.get("number") === this.chosen.fault),
       ),
       pin: overlay(9, () => styles.pin),
+      place: overlay(9, () => styles.place),
     };
     /** @type {string[][]} codes of the levels of each layer of zones */
     this.levelsOf = [];
@@ -70,7 +74,13 @@ export class GridMap {
       controls: [new ScaleLine({ target: elements.scale, minWidth: 70 })],
       view: new View({ center: [0, 0], zoom: 2, maxZoom: 20, minZoom: 3, enableRotation: false }),
     });
-    this.map.on("singleclick", (event) => events.onclick(this.#hits(event.pixel), lonLat(event.coordinate)));
+    /** Level whose zones are a plan's: those of the version are not drawn. */
+    this.planned = "";
+    this.plan = new PlanLayer(this.map, events);
+    this.map.on("singleclick", (event) => {
+      const { shiftKey, ctrlKey, metaKey } = /** @type {MouseEvent} */ (event.originalEvent);
+      events.onclick(this.#hits(event.pixel), lonLat(event.coordinate), shiftKey || ctrlKey || metaKey);
+    });
     this.map.on("pointermove", (event) => {
       if (event.dragging) return;
       events.onpointer(lonLat(event.coordinate));
@@ -101,8 +111,8 @@ export class GridMap {
       layers.zoneLayers(
         tilesOf(layer.code),
         {
-          isShown: (level) => this.look.shown.has(level),
-          isActive: (level) => level === this.look.level,
+          isShown: (level) => this.look.shown.has(level) && level !== this.planned,
+          isActive: (level) => level === this.look.level && level !== this.planned,
           isDepartment: layer.levels.every((level) => !level.partition),
           colourOf: (code) => this.look.colours?.get(code) ?? null,
         },
@@ -138,6 +148,32 @@ export class GridMap {
     this.overlays.stations.setVisible(shown.has("stations"));
     this.overlays.faults.setVisible(shown.has("faults"));
     this.overlays.labels.setVisible(shown.has("labels"));
+  }
+
+  /** Shows the zones of a plan in the place of the version's.
+   * @param {{ level: string, zones: import("../contract").PlanZone[], colours: Map<string, string> | null,
+   *   picked: string[] } | null} plan null when none is open
+   */
+  showPlan(plan) {
+    const planned = plan?.level ?? "";
+    if (planned !== this.planned) {
+      this.planned = planned;
+      this.#applyLook();
+    }
+    this.plan.show(plan?.zones ?? []);
+    if (plan) this.plan.look(plan);
+  }
+
+  /** Puts the plan's zones back to where they were before dragging. */
+  restorePlan() {
+    this.plan.restore();
+  }
+
+  /** Marks where an edit was refused; null for nowhere.
+   * @param {import("../contract").Geometry | null} place
+   */
+  showPlace(place) {
+    refill(this.overlays.place, place ? [new Feature(shapeOf(place))] : []);
   }
 
   /** Names of zones, each at a point inside it.
@@ -289,13 +325,16 @@ export class GridMap {
    */
   #hits(pixel) {
     /** @type {Hit[]} */ const hits = [];
-    const wanted = new Set([this.overlays.faults, this.overlays.stations, ...this.zoneLayers.map(({ fills }) => fills)]);
+    const zones = this.planned ? [this.plan.fills] : this.zoneLayers.map(({ fills }) => fills);
+    const wanted = new Set([this.overlays.faults, this.overlays.stations, ...zones]);
     this.map.forEachFeatureAtPixel(
       pixel,
       (feature, layer) => {
         if (layer === this.overlays.faults) hits.push({ type: "fault", number: feature.get("number") });
         else if (layer === this.overlays.stations) hits.push({ type: "station", code: feature.get("code") });
-        else if (feature.get("level") === this.look.level) {
+        else if (layer === this.plan.fills) {
+          hits.push({ type: "zone", level: this.planned, code: String(feature.getId()) });
+        } else if (feature.get("level") === this.look.level) {
           hits.push({ type: "zone", level: this.look.level, code: String(feature.get("code")) });
         }
       },

@@ -3,12 +3,14 @@ import { append, fill, h, icon, ICONS } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { details } from "./details.js";
+import { historyList, moveList, planTable } from "./plan.js";
 import { faultList, reconciliation, stationList, zoneTable } from "./tables.js";
 
 /** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
 /** @typedef {import("../state").Tab} Tab */
 
 const TABS = /** @type {Tab[]} */ (["details", "zones", "faults", "stations", "reconciliation"]);
+const PLAN_TABS = /** @type {Tab[]} */ (["plan", "moves", "history", "details"]);
 
 /** @param {Store} store @param {Actions} actions */
 export function sidePanel(store, actions) {
@@ -19,23 +21,27 @@ export function sidePanel(store, actions) {
     faults: faultList(store, actions),
     stations: stationList(store, actions),
     reconciliation: reconciliation(store),
+    plan: planTable(store, actions),
+    moves: moveList(store),
+    history: historyList(store),
   };
   const tabs = h("div", { class: "tabs", role: "tablist" });
   const panel = h("aside", { class: "panel" }, tabs);
-  for (const tab of TABS) {
+  for (const tab of new Set([...TABS, ...PLAN_TABS])) {
     pages[tab].setAttribute("role", "tabpanel");
     pages[tab].id = `page-${tab}`;
     pages[tab].setAttribute("aria-labelledby", `tab-${tab}`);
     append(panel, [pages[tab]]);
   }
   const draw = () => {
-    const { tab, version } = store.state;
+    const { tab, version, plan } = store.state;
+    const names = plan ? PLAN_TABS : TABS;
     const errors = version?.faults.errors ?? 0;
     const warnings = version?.faults.warnings ?? 0;
     const held = document.activeElement?.id ?? "";
     fill(
       tabs,
-      TABS.map((one) =>
+      names.map((one) =>
         h(
           "button",
           {
@@ -49,7 +55,7 @@ export function sidePanel(store, actions) {
             onkeydown: (/** @type {KeyboardEvent} */ event) => {
               const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
               if (!step) return;
-              const next = TABS[(TABS.indexOf(one) + step + TABS.length) % TABS.length];
+              const next = names[(names.indexOf(one) + step + names.length) % names.length];
               actions.openTab(next);
               document.getElementById(`tab-${next}`)?.focus();
             },
@@ -62,20 +68,21 @@ export function sidePanel(store, actions) {
       ),
     );
     if (held.startsWith("tab-")) document.getElementById(held)?.focus();
-    for (const one of TABS) pages[one].hidden = one !== tab;
+    for (const [one, page] of Object.entries(pages)) page.hidden = one !== tab;
   };
-  store.on(["tab", "version", "language"], draw);
+  store.on(["tab", "version", "plan", "language"], draw);
   draw();
   return panel;
 }
 
-/** The foot line: scale, coordinates, version, source and what the map may be used for.
+/** The foot line: scale, coordinates, what is saved of the plan, version, source and what the map may be used for.
  * @param {Store} store
  */
 export function foot(store) {
   const scale = h("div", { class: "scale" });
   const pointer = h("span", { class: "number pointer", id: "pointer" });
   const about = h("div", { class: "about" });
+  const saved = h("span", { id: "saved", role: "status", hidden: true });
   const line = h("footer", { class: "foot" }, scale, pointer, about);
   /** @param {import("../contract").LonLat | null} point */
   const showPointer = (point) => fill(pointer, point ? `${figures.coordinates(point)} CGCS2000` : t("foot.outside"));
@@ -86,13 +93,20 @@ export function foot(store) {
     const { territory } = version;
     fill(
       about,
+      saved,
       h("span", { id: "version-id" }, `${t("foot.version")} `, h("b", {}, version.version)),
       h("span", { class: "source", title: territory.source }, `${t("foot.source")} ${territory.source}${territory.data_date ? ` (${territory.data_date})` : ""}`),
       territory.synthetic && h("span", { class: "synthetic", id: "synthetic" }, t("foot.synthetic")),
       h("span", { class: "approval" }, version.map_approval),
     );
   };
+  const say = () => {
+    const { plan, savedAt } = store.state;
+    saved.hidden = !plan;
+    if (plan) fill(saved, h("b", {}, t("foot.plan", plan.revision)), savedAt && ` ${t("foot.saved", figures.clock(savedAt))}`);
+  };
   store.on(["version", "language"], draw);
+  store.on(["plan", "savedAt", "language"], say);
   draw();
   return { line, scale, showPointer };
 }

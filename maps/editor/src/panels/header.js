@@ -7,8 +7,8 @@ import { searchBox } from "./search.js";
 
 /** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
 
-/** @param {Store} store @param {Actions} actions */
-export function header(store, actions) {
+/** @param {Store} store @param {Actions} actions @param {import("../workbench").Workbench} bench */
+export function header(store, actions, bench) {
   const bar = h("header", { class: "bar" });
   const draw = () => {
     const { me, territories, versions, version, level, language } = store.state;
@@ -45,6 +45,7 @@ export function header(store, actions) {
           versions.map((one) => h("option", { value: one.version, selected: one.version === version?.version }, versionName(one))),
         ),
       ),
+      version && (bench.plans || store.state.plans.length > 0) && planPicker(store, bench),
       searchBox(store, actions),
       version &&
         h(
@@ -73,9 +74,45 @@ export function header(store, actions) {
         ),
     );
   };
-  store.on(["me", "territories", "versions", "version", "level", "language"], draw);
+  store.on(["me", "territories", "versions", "version", "level", "language", "plans"], draw);
+  // The revision changes with every edit; the bar is drawn again only when the plan is another.
+  let shown = "";
+  store.on(["plan"], ({ plan }) => {
+    const now = plan ? `${plan.id}.${plan.status}` : "";
+    if (now !== shown) draw();
+    shown = now;
+  });
   draw();
   return bar;
+}
+
+/** Which plan is open, and where a new one is made.
+ * @param {Store} store
+ * @param {import("../workbench").Workbench} bench
+ */
+function planPicker(store, bench) {
+  const { plans, plan } = store.state;
+  const open = plans.filter(({ status, id }) => status === "open" || id === plan?.id);
+  const select = h(
+    "select",
+    {
+      id: "plan",
+      onchange: () => {
+        const { value } = select;
+        if (value === "new") {
+          select.value = plan ? String(plan.id) : "";
+          void bench.newPlan();
+        } else if (value) void bench.openPlan(Number(value));
+        else void bench.closePlan();
+      },
+    },
+    h("option", { value: "", selected: !plan }, t("plan.none")),
+    open.map(({ id, name, status }) =>
+      h("option", { value: id, selected: id === plan?.id }, name, status !== "open" && ` (${t(`plan.status.${status}`)})`),
+    ),
+    bench.plans && h("option", { value: "new" }, t("plan.make")),
+  );
+  return h("label", { class: "pick" }, h("span", {}, t("plan")), select);
 }
 
 /** @param {import("../contract").VersionSummary} version */
