@@ -169,7 +169,11 @@ def test_a_published_version_ends_once(session: Session) -> None:
 def test_audit_events_stay(session: Session) -> None:
     session.execute(text("INSERT INTO audit_event (account, action, object) VALUES ('a', 'b', 'c')"))
     session.commit()
-    for statement in ("UPDATE audit_event SET account = 'x'", "DELETE FROM audit_event", "TRUNCATE audit_event"):
+    for statement in (
+        "UPDATE audit_event SET account = 'x'",
+        "DELETE FROM audit_event",
+        "TRUNCATE audit_event",
+    ):
         with pytest.raises(DBAPIError, match="only ever added"):
             session.execute(text(statement))
         session.rollback()
