@@ -55,18 +55,25 @@ class Rings:
     sign: Ints
 
     @classmethod
-    def of(cls, polygons: Geometries) -> Rings:
-        """Return the rings of polygons and multipolygons."""
-        present = ~(shapely.is_missing(polygons) | shapely.is_empty(polygons))
+    def of(cls, polygons: Geometries, boundary: Geometries | None = None) -> Rings:
+        """Return the rings of polygons and multipolygons, and of a boundary that is taken away from them."""
+        zones = len(polygons)
+        given = polygons if boundary is None else np.concatenate([polygons, boundary])
+        present = ~(shapely.is_missing(given) | shapely.is_empty(given))
         # Most zones are one ring: its coordinates are all that there is, and getting them costs a tenth.
-        plain = shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON
-        plain &= shapely.get_num_interior_rings(polygons) == 0
+        plain = shapely.get_type_id(given) == shapely.GeometryType.POLYGON
+        plain &= shapely.get_num_interior_rings(given) == 0
         single, rest = np.flatnonzero(present & plain), np.flatnonzero(present & ~plain)
-        coordinates, ring = shapely.get_coordinates(polygons[single], return_index=True)
+        coordinates, ring = shapely.get_coordinates(given[single], return_index=True)
         rings = np.concatenate([[0], np.cumsum(np.bincount(ring, minlength=len(single)))])
-        sign = np.where(ring_areas(coordinates, rings) > 0, 1, -1)
-        simple = cls(coordinates, rings, single, sign)
-        return simple if len(rest) == 0 else simple.beside(cls._nested(polygons[rest], rest))
+        owner, sign = single, np.where(ring_areas(coordinates, rings) > 0, 1, -1)
+        if len(rest):
+            nested = cls._nested(given[rest], rest)
+            coordinates = np.concatenate([coordinates, nested.coordinates])
+            rings = np.concatenate([rings, nested.offsets[1:] + rings[-1]])
+            owner, sign = np.concatenate([owner, nested.owner]), np.concatenate([sign, nested.sign])
+        taken = owner >= zones
+        return cls(coordinates, rings, np.where(taken, BOUNDARY, owner), np.where(taken, -sign, sign))
 
     @classmethod
     def _nested(cls, polygons: Geometries, rows: Ints) -> Rings:
@@ -80,22 +87,6 @@ class Rings:
         coordinates = np.ascontiguousarray(coordinates, dtype=np.float64)
         sign = np.where(ring_areas(coordinates, rings) > 0, 1, -1) * np.where(first, 1, -1)
         return cls(coordinates, rings, row_of_polygon[polygon_of_ring], sign)
-
-    def beside(self, other: Rings) -> Rings:
-        """Return these rings and others."""
-        return Rings(
-            np.concatenate([self.coordinates, other.coordinates]),
-            np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
-            np.concatenate([self.owner, other.owner]),
-            np.concatenate([self.sign, other.sign]),
-        )
-
-    def less(self, boundary: Geometries) -> Rings:
-        """Return these rings together with those of a boundary, turned round: it is taken away from the zones."""
-        other = Rings.of(boundary)
-        return self.beside(
-            Rings(other.coordinates, other.offsets, np.full_like(other.owner, BOUNDARY), -other.sign)
-        )
 
 
 @dataclass(frozen=True)

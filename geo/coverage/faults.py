@@ -145,7 +145,7 @@ def search(
     allowed = _exceptions(exceptions, taken)
     above = None if parents is None else Parents(parents, taken)
     limit = _territory(boundary, None if above is None else above.shapes, taken)
-    rings = Rings.of(taken.shapes)
+    rings = Rings.of(taken.shapes, limit)
     areal = _of_faces(taken, rings, limit, allowed, limits)
     found = invalid(taken) + repeated_codes(taken) + stray(taken)
     found += with_near_misses(without_consequences(areal, taken, limits.tolerance_m), limits)
@@ -171,7 +171,7 @@ def _cuttable(
 def _of_faces(
     zones: Zones, rings: Rings, boundary: Geometries | None, exceptions: Geometries, limits: Tolerances
 ) -> list[Finding]:
-    raw = unmatched(rings if boundary is None else rings.less(boundary))
+    raw = unmatched(rings)
     edges = replace(raw, start=zones.plane.flat(raw.start), end=zones.plane.flat(raw.end))
     cut = faces(edges, limits.tolerance_m)
     contacts = Contacts(edges, limits.tolerance_m)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geo.coverage.plane import parts_of, widths
+from geo.coverage.plane import at_least_wide, parts_of, widths
 from geo.coverage.sentences import sentence
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Fi
     kinds = ("overlap", "gap", "sliver", "inlet", "uncovered", "outside_parent")
     areal = [at for at, finding in enumerate(findings) if finding.kind in kinds]
     places = np.array([findings[at].place for at in areal], dtype=object)
-    narrow = {at for at, width in zip(areal, widths(places), strict=True) if width < limits.near_miss_m}
+    narrow = {
+        at for at, wide in zip(areal, at_least_wide(places, limits.near_miss_m), strict=True) if not wide
+    }
     kept = [finding for at, finding in enumerate(findings) if at not in narrow]
     wide = np.array([finding.place for finding in kept], dtype=object)
     tree = shapely.STRtree(wide)

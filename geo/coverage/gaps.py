@@ -96,12 +96,17 @@ def gaps(empty: Geometries, contacts: Contacts, exceptions: Geometries, limits: 
     """
     places = without(empty, exceptions, limits.near_miss_m)
     findings = []
-    for place, width, touching in zip(places, widths(places), contacts.of(places), strict=True):
+    broad = at_least_wide(places, limits.sliver_width_m)
+    for place, wide, touching in zip(places, broad, contacts.of(places), strict=True):
         mouth = touching.pop(BOUNDARY, 0.0)
         rows = tuple(touching)
         if mouth == 0.0:
-            kind = "gap" if width >= limits.sliver_width_m else "sliver"
-        elif rows and mouth <= MOUTH * width and width <= limits.inlet_width_m:
+            kind = "gap" if wide else "sliver"
+        elif (
+            rows
+            and mouth <= MOUTH * (width := widths(np.array([place]))[0])
+            and width <= limits.inlet_width_m
+        ):
             kind = "inlet"
         else:
             kind = "uncovered"

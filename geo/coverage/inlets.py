@@ -60,7 +60,7 @@ def inlets(
         return []
     findings: list[Finding] = []
     found: shapely.Geometry = shapely.GeometryCollection()
-    for turn, width_m in zip(*_turns(shapely.union_all(outline), contacts), strict=True):
+    for turn, width_m in zip(*_turns(_whole(outline), contacts), strict=True):
         if shapely.dwithin(found, turn, limits.tolerance_m):
             continue
         place = _inlet_at(zones, turn, float(width_m), contacts, limits)
@@ -74,6 +74,17 @@ def inlets(
             if rows
         ]
     return findings
+
+
+def _whole(outline: Geometries) -> shapely.Geometry:
+    """Return the union of faces with their holes filled; faces inside others are found without an overlay."""
+    filled = np.asarray(shapely.polygons(shapely.get_exterior_ring(outline)), dtype=object)
+    order = np.argsort(-shapely.area(filled), kind="stable")
+    filled = filled[order]
+    shapely.prepare(filled[:1])
+    inner = shapely.contains_properly(filled[0], filled)
+    whole: shapely.Geometry = shapely.union_all(filled[~inner])
+    return whole
 
 
 def _turns(whole: shapely.Geometry, contacts: Contacts) -> tuple[Geometries, Floats]:

@@ -123,8 +123,10 @@ def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
             remedy="请把网格编码所在的列改名为 code，每个网格一个编码。",
         )
     column = frame["code"]
-    codes = tuple(str(code) for code in column.tolist())
-    empty = column.isna().to_numpy() | np.array([not code.strip() for code in codes], dtype=bool)
+    codes = tuple(map(str, column.tolist()))
+    empty = column.isna().to_numpy()
+    if not all(map(str.strip, codes)):
+        empty |= np.array([not code.strip() for code in codes], dtype=bool)
     if empty.any():
         rows = "、".join(str(row + 1) for row in np.flatnonzero(empty)[:_LISTED])
         raise ZonesError(

@@ -224,6 +224,7 @@ class _Work:
                 ring[at, moved, 0] += width if kind == "overlap" else -width
                 self.note(kind, [code, east], width, (ring[at, middle] + self.before[at, middle]) / 2)
             case "inlet":
+                width = min(width, 0.6 * CELL_M / k)
                 ring[at, k + 1 : k + 4, 0] -= width
                 along = ring[at, k - 1] - ring[at, k]  # the mouth stays on the rim
                 ring[at, k] += along * width / np.hypot(*along)
