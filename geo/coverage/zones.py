@@ -126,7 +126,7 @@ def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
     codes = tuple(map(str, column.tolist()))
     empty = column.isna().to_numpy()
     if not all(map(str.strip, codes)):
-        empty |= np.array([not code.strip() for code in codes], dtype=bool)
+        empty = empty | np.array([not code.strip() for code in codes], dtype=bool)
     if empty.any():
         rows = "、".join(str(row + 1) for row in np.flatnonzero(empty)[:_LISTED])
         raise ZonesError(
