@@ -105,18 +105,17 @@ def town(
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
         context.set_default_timeout(30_000)
         contexts.append(context)
-        page = context.new_page()
-        page.goto(service.link(account))
-        return page
+        door = context.new_page()
+        door.goto(service.link(account))
+        door.close()
+        return context.new_page()
 
     def enter(account: str = "planner", plan: int | None = None) -> Page:
         page = signed_in(account)
         seen.append(watch_page(page))
         page.goto(f"{service.url}/#version={code}-v1&plan={plan or made['id']}")
-        page.reload()  # the sign-in led to the page that this only changes the fragment of
         page.locator("#plan-zones tbody tr[data-code]").first.wait_for()
-        page.wait_for_function("() => onegrid.map.plan.source.getFeatures().length > 0")
-        page.evaluate("onegrid.map.settled()")
+        drawn(page)
         return page
 
     page = signed_in("planner")
@@ -128,6 +127,12 @@ def town(
     assert [one.errors for one in seen] == [[] for _ in seen]
 
 
+def drawn(page: Page) -> None:
+    """Wait until the zones of the plan are on the map."""
+    page.wait_for_function("() => onegrid.map.plan.source.getFeatures().length > 0")
+    page.evaluate("onegrid.map.settled()")
+
+
 def at(page: Page, point: tuple[float, float]) -> tuple[float, float]:
     """Return where a place is on the screen."""
     page.evaluate("onegrid.map.settled()")
@@ -136,15 +141,27 @@ def at(page: Page, point: tuple[float, float]) -> tuple[float, float]:
 
 
 def pick(page: Page, point: tuple[float, float], *, adds: bool = False) -> None:
-    """Click a zone; a click counts once the page shows it as picked."""
-    before = page.evaluate("onegrid.store.state.picked.length")
+    """Click a zone; the click counts once the page shows the zone as picked."""
+    x, y = at(page, point)
+    code = page.evaluate(
+        """([x, y]) => {
+          const { left, top } = onegrid.map.element.getBoundingClientRect();
+          return onegrid.map.plan.at(onegrid.map.map.getCoordinateFromPixel([x - left, y - top]));
+        }""",
+        [x, y],
+    )
     if adds:
         page.keyboard.down("Shift")
-    page.mouse.click(*at(page, point))
+    page.mouse.click(x, y)
     if adds:
         page.keyboard.up("Shift")
-    count = before + 1 if adds else 1
-    page.wait_for_function("count => onegrid.store.state.picked.length === count", arg=count)
+    page.wait_for_function(
+        """([code, adds]) => {
+          const { picked } = onegrid.store.state;
+          return picked.includes(code) && (adds || picked.length === 1);
+        }""",
+        arg=[code, adds],
+    )
 
 
 def draw(page: Page, *points: tuple[float, float]) -> None:
@@ -361,7 +378,7 @@ def test_a_plan_is_made_edited_and_published_as_a_version(town: Town) -> None:
     dialog.get_by_label("名称").fill("春季调整")
     dialog.get_by_role("button", name="建立并打开").click()
     expect(page.locator("#plan option:checked")).to_have_text("春季调整")
-    revision(page, 0)
+    drawn(page)
     pick(page, corner(0.5, 0.5))
     pick(page, corner(1.5, 0.5), adds=True)
     page.keyboard.press("m")

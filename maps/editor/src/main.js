@@ -167,15 +167,19 @@ addEventListener("hashchange", () => void start(permalink.read(location.hash)));
 
 /** @param {permalink.Link} link */
 async function start(link) {
+  const mine = ++starts;
   await actions.start(link);
-  if (link.plan && /^\d+$/.test(link.plan)) await bench.openPlan(Number(link.plan));
+  if (mine === starts && link.plan && /^\d+$/.test(link.plan)) await bench.openPlan(Number(link.plan));
 }
+
+/** How often the page was opened at a link: a plan is opened only for the last one. */
+let starts = 0;
 
 const link = permalink.read(location.hash);
 if (link.colour && ["households", "people", "businesses", "institutions", "none"].includes(link.colour)) {
   actions.setColour(/** @type {import("./state").Colour} */ (link.colour));
 }
-await start(link);
-app.removeAttribute("aria-busy");
 // Browser tests ask where the map is and where a place is on the screen.
 Object.assign(window, { onegrid: { store, map, bench } });
+await start(link);
+app.removeAttribute("aria-busy");

@@ -349,7 +349,6 @@ export class Workbench {
       problem: null,
       // Moving goes on; the other tools have done what they were taken for.
       tool: tool === "move" ? tool : "",
-      picked: tool === "move" ? this.store.state.picked : answer.zones.filter((zone) => zone.level === level).map(({ code }) => code).slice(0, 2),
     });
   }
 

@@ -36,6 +36,9 @@ const GEOJSON = new GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "E
 /** Pixels kept free around a place that the map flies to: the cards lie on the left. */
 const PADDING = [30, 60, 30, 246];
 
+/** The same while a plan is open: the tools lie above. */
+const PLAN_PADDING = [104, 60, 30, 246];
+
 /** Degrees of CGCS2000 are used as those of WGS 84: they differ by less than a decimetre. */
 const extentOf = (/** @type {Bbox} */ bbox) => transformExtent(bbox, "EPSG:4326", "EPSG:3857");
 
@@ -262,7 +265,8 @@ export class GridMap {
     const view = this.map.getView();
     view.cancelAnimations();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    view.fit(extentOf(bbox), { maxZoom, duration: still ? 0 : 450, padding: PADDING });
+    const padding = this.planned ? PLAN_PADDING : PADDING;
+    view.fit(extentOf(bbox), { maxZoom, duration: still ? 0 : 450, padding });
   }
 
   /** @param {LonLat} point @param {number} [zoom] */
