@@ -61,7 +61,7 @@ have() { [ "$(cat ".venv/.stamp-$1" 2>/dev/null)" = "$stamp" ]; }
 if ! { have "$want" || have bench || { [ "$want" = run ] && have test; }; }; then
   say "installing Python packages ($lock)"
   .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
-  .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index --config-settings editable_mode=compat -e .
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
   echo "$stamp" > ".venv/.stamp-$want"
 fi
 

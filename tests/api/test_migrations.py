@@ -129,7 +129,8 @@ def _published(session: Session) -> None:
             INSERT INTO level (layer_id, code, name, rank, partition) SELECT id, 'grid', '网格', 1, true FROM layer;
             INSERT INTO version (territory_id, number, code) SELECT id, 1, 't-v1' FROM territory;
             INSERT INTO zone (version_id, level_id, code, name, area_m2, perimeter_m, geom)
-            SELECT v.id, l.id, 'a', '甲', 1, 4, 'SRID=4490;MULTIPOLYGON(((0 0,1 0,1 1,0 1,0 0)))' FROM version v, level l;
+            SELECT v.id, l.id, 'a', '甲', 1, 4, 'SRID=4490;MULTIPOLYGON(((0 0,1 0,1 1,0 1,0 0)))'
+            FROM version v, level l;
             UPDATE version SET status = 'published', valid_from = now();
             """
         )
