@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import socket
 import sys
 import threading
@@ -62,6 +63,8 @@ def serve(
         console.print(f"管理员一次性登录链接（{LINK_MINUTES} 分钟内有效，只能用一次） One-time sign-in link:")
         print(f"{address}/sign-in?token={token}", flush=True)  # noqa: T201
     threading.Thread(target=_warm, args=(services,), daemon=True).start()
+    # uvicorn ends gracefully at SIGTERM and then raises it anew: an end by it would leave the embedded database behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # uvicorn's own access log would write addresses and links that stand in queries: the gate logs paths only.
     uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning", server_header=False)
 

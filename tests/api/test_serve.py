@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import httpx
 import pytest
 
 from api.cli.serve import PortTakenError, check_port
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from api.store.cluster import Cluster
 
 COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
 
@@ -45,11 +45,37 @@ def test_the_printed_link_signs_in_and_the_log_keeps_it_secret(database: str, tm
             assert client.get(link).status_code == 401
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-        assert process.returncode in {0, -signal.SIGTERM}
+        assert process.returncode == 0
     logged = log.read_text()
     assert "/sign-in" in logged
     assert link.split("token=")[1] not in logged
     assert "Traceback" not in logged
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_the_embedded_database_stops_with_the_service(
+    monkeypatch: pytest.MonkeyPatch, stop: signal.Signals
+) -> None:
+    # Not pytest's own folder: its path may be too long for a socket, and closed to the user postgres.
+    home = Path(tempfile.mkdtemp(prefix="onegrid-test-"))
+    home.chmod(0o755)
+    monkeypatch.setenv("ONEGRID_HOME", str(home))
+    monkeypatch.delenv("ONEGRID_DATABASE_URL", raising=False)
+    try:
+        with subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(free_port())], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            link = next(line.strip() for line in process.stdout if "token=" in line)
+            with httpx.Client(transport=httpx.HTTPTransport(retries=10), timeout=60) as client:
+                assert client.get(link).status_code == 303
+            assert Cluster(home).pid is not None
+            process.send_signal(stop)
+            process.wait(60)
+        assert Cluster(home).pid is None
+    finally:
+        Cluster(home).stop()
+        shutil.rmtree(home)
 
 
 def test_a_taken_port_is_said_before_anything_starts() -> None:
