@@ -72,6 +72,7 @@ class Rings:
             coordinates = np.concatenate([coordinates, nested.coordinates])
             rings = np.concatenate([rings, nested.offsets[1:] + rings[-1]])
             owner, sign = np.concatenate([owner, nested.owner]), np.concatenate([sign, nested.sign])
+        coordinates += 0.0  # -0.0 is the same place in other bits
         taken = owner >= zones
         return cls(coordinates, rings, np.where(taken, BOUNDARY, owner), np.where(taken, -sign, sign))
 

@@ -132,17 +132,13 @@ def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Fi
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:
     """Return findings in the order of a report: gravest kinds first, then by zones, then from south-west."""
+    places = np.array([finding.place for finding in findings], dtype=object)
+    corners = np.nan_to_num(shapely.bounds(places)) if len(findings) else np.empty((0, 4))
 
-    def key(finding: Finding) -> tuple[int, tuple[int, ...], float, float]:
-        west, south, _, _ = shapely.bounds(finding.place)
-        return (
-            KINDS.index(finding.kind),
-            finding.rows,
-            float(np.nan_to_num(south)),
-            float(np.nan_to_num(west)),
-        )
+    def key(at: int) -> tuple[int, tuple[int, ...], float, float]:
+        return KINDS.index(findings[at].kind), findings[at].rows, float(corners[at, 1]), float(corners[at, 0])
 
-    return sorted(findings, key=key)
+    return [findings[at] for at in sorted(range(len(findings)), key=key)]
 
 
 def as_frame(

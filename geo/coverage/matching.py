@@ -1,6 +1,7 @@
 """Compiled loops that compare edges exactly, by the bits of their ends.
 
 Edges stand in a hash table with open addressing, keyed by their two ends in a fixed order: one pass, one look each.
+Coordinates must not hold -0.0, which is the same place as 0.0 in other bits.
 """
 
 from __future__ import annotations
@@ -75,13 +76,13 @@ def present_edges(coordinates: Floats, offsets: Ints, among: Floats, among_offse
         size *= 2
     table = np.full(size, -1, dtype=np.int32)
     found = np.zeros(len(coordinates), dtype=np.bool_)
-    bits = (coordinates + 0.0).view(np.uint64)
+    bits = coordinates.view(np.uint64)
     for ring in range(len(offsets) - 1):
         for at in range(offsets[ring], offsets[ring + 1] - 1):
             slot = _slot(table, bits, bits, at)
             if table[slot] < 0:
                 table[slot] = at
-    others = (among + 0.0).view(np.uint64)
+    others = among.view(np.uint64)
     for ring in range(len(among_offsets) - 1):
         for at in range(among_offsets[ring], among_offsets[ring + 1] - 1):
             slot = _slot(table, bits, others, at)
@@ -106,7 +107,7 @@ def tiled_edges(
         Ring of each edge; edges, tile by tile, those without length left out; where each tile begins among them.
     """
     count = len(coordinates)
-    bits = (coordinates + 0.0).view(np.uint64)
+    bits = coordinates.view(np.uint64)
     ring_of = np.empty(count, dtype=np.int32)
     tile_of = np.full(count, -1, dtype=np.int32)
     starts = np.zeros(columns * rows + 1, dtype=np.int64)
@@ -140,7 +141,7 @@ def unmatched_edges(
     The value kept with an edge is by how much the number of zones grows when it is crossed from right to left. Equal
     edges lie in one tile, and the table of a tile fits into the processor's cache.
     """
-    bits = (coordinates + 0.0).view(np.uint64)
+    bits = coordinates.view(np.uint64)
     first, last = tiles
     kept = np.empty(starts[last] - starts[first], dtype=np.int64)
     found = 0

@@ -72,9 +72,11 @@ def _zones_in(zones: Zones, faces: Geometries) -> Iterator[tuple[shapely.Geometr
 
 def _named(zones: Zones, pair: tuple[int, int], parts: Geometries, tolerance_m: float) -> list[Finding]:
     """Say what an overlap of two zones is: one drawn twice, one inside the other, or pieces of both."""
-    shapes = zones.laid(np.array(pair))
-    covered = shapely.area(parts).sum() >= _MOSTLY * shapely.area(shapes)
-    common = shapely.union_all(parts) if covered.any() else None
+    areas = shapely.area(zones.shapes[list(pair)]) * np.prod(zones.plane.scale)
+    covered = shapely.area(parts).sum() >= _MOSTLY * areas
+    if not covered.any():
+        return [Finding("overlap", part, pair) for part in parts]
+    shapes, common = zones.laid(np.array(pair)), shapely.union_all(parts)
     for side in np.flatnonzero(covered):
         rest, _ = parts_of(np.array([shapely.difference(shapes[side], common)], dtype=object))
         covered[side] = not at_least_wide(rest, tolerance_m).any()
