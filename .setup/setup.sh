@@ -30,6 +30,8 @@ if [ "$want" != run ]; then
   if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
     packages+=(chromium)
   fi
+  # Playwright's own Node.js is linked to it, and a slim machine lacks it.
+  [ -n "$(find /usr/lib /lib -name libatomic.so.1 -print -quit 2>/dev/null)" ] || packages+=(libatomic1)
   [ -n "$(find /usr/share/fonts -iname '*CJK*' -print -quit 2>/dev/null)" ] || packages+=(fonts-noto-cjk)
 fi
 if [ ${#packages[@]} -gt 0 ]; then

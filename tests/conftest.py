@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import settings
 from sqlalchemy.orm import Session
 
 from api.settings import get_settings
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 TEMPLATE = "onegrid_template"
+
+# The same examples every time: a run says something about the change, not about luck. To look for new ones:
+# pytest --hypothesis-profile=explore.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", max_examples=500)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

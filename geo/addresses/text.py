@@ -111,7 +111,8 @@ def cleaned(text: str) -> str:
         out += piece
     out = _NUMBER_BEFORE_UNIT.sub(lambda m: _number(m[0]), out)
     out = _NUMBER_AT_END.sub(lambda m: _number(m[0]), out)
-    return _ORDINAL.sub("", _ZEROS.sub("", out))
+    # 第 first: without it two numbers may become one, with a zero in front.
+    return _ZEROS.sub("", _ORDINAL.sub("", out))
 
 
 def _bracket(match: re.Match[str]) -> str:

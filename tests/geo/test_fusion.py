@@ -163,7 +163,9 @@ def test_overlay_is_that_of_geos(city: tuple[dict[str, gpd.GeoDataFrame], gpd.Ge
     # faces wider than 0.1 m: thinner ones may close where a crossing is rounded to a vertex nearby
     rim = shapely.length(expected)
     roomy = 2.0 * shapely.area(expected) / rim > 1e-6
-    held = shapely.STRtree(laid.cells).query(shapely.point_on_surface(expected[roomy]), predicate="within")
+    # asked where a face is wide: a point in its narrows may lie in the neighbour once both are rounded
+    inner = shapely.point_on_surface(shapely.buffer(expected[roomy], -2e-7))
+    held = shapely.STRtree(laid.cells).query(inner, predicate="within")
     assert held[0].tolist() == list(range(int(roomy.sum())))
     apart = np.abs(shapely.area(laid.cells[held[1]]) - shapely.area(expected[roomy]))
     assert (apart < rim[roomy] * 1e-7).all()
