@@ -40,6 +40,8 @@ if [ ${#packages[@]} -gt 0 ]; then
   # Debian starts a cluster of its own on port 5432 when PostgreSQL is installed; OneGrid keeps a private one.
   conf=/etc/postgresql-common/createcluster.d/onegrid-setup.conf
   as_root apt-get update -q
+  # Ubuntu's Chromium has another name, and comes as a snap.
+  apt-cache show chromium >/dev/null 2>&1 || packages=("${packages[@]/chromium/chromium-browser}")
   if [[ " ${packages[*]} " == *" postgresql"* ]]; then
     as_root mkdir -p /etc/postgresql-common/createcluster.d
     echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
