@@ -25,7 +25,7 @@ _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|【([^【】]*)】|〔([^�
 _BREAK = re.compile(r"[^0-9a-z#\u3400-\u9fff\U00020000-\U0003ffff]+")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _SUB_NUMBER = re.compile(r"([0-9]+)号\s*-\s*([0-9]{1,2})(?![0-9室号幢栋座单层楼a-z#-])")  # 12号-2 is 12-2号
-_ORDINAL = re.compile("第(?=[0-9]+(?:号|幢|栋|座|单元|层|楼|室|组))")
+_ORDINAL = re.compile("第(?=[0-9]+(?:弄|号|幢|栋|座|单元|层|楼|室|组))")
 _ZEROS = re.compile(r"(?<![0-9a-z])0+(?=[0-9])")
 
 
@@ -79,7 +79,7 @@ def _number(numeral: str) -> str:
         return "".join(_DIGITS[c] for c in numeral)
     try:
         return str(int(cn2an.cn2an(numeral, "normal")))
-    except ValueError:
+    except (ValueError, KeyError):  # KeyError: cn2an's own slip on strings such as 一百百
         return numeral
 
 
@@ -111,8 +111,10 @@ def cleaned(text: str) -> str:
         out += piece
     out = _NUMBER_BEFORE_UNIT.sub(lambda m: _number(m[0]), out)
     out = _NUMBER_AT_END.sub(lambda m: _number(m[0]), out)
-    # 第 first: without it two numbers may become one, with a zero in front.
-    return _ZEROS.sub("", _ORDINAL.sub("", out))
+    # Until nothing changes: without its 第 a number may join the one before, with a zero in front or a 第 there too.
+    while (shorter := _ZEROS.sub("", _ORDINAL.sub("", out))) != out:
+        out = shorter
+    return out
 
 
 def _bracket(match: re.Match[str]) -> str:

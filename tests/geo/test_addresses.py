@@ -185,6 +185,20 @@ def test_any_text_is_cleaned_once_and_parsed(text: str) -> None:
         assert longer.startswith(shorter)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0第第0幢", "0幢"),
+        ("颛兴东路第1234弄第15号602室", "颛兴东路1234弄15号602室"),
+        ("都市路一百百号", "都市路一百百号"),  # no numeral at all
+    ],
+)
+def test_ordinals_and_numerals_that_are_none(text: str, words: str) -> None:
+    assert cleaned(text) == words
+    assert cleaned(words) == words
+    assert parse(text).key == parse(words).key
+
+
 road = st.sampled_from(
     ["颛兴东路", "四流南路", "解放大街", "中山北一路", "都市路", "沪闵路", "人民大道", "柳树巷"]
 )
