@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import geopandas as gpd
@@ -49,6 +50,12 @@ def _declarable(crs: CRS) -> str:
     return f"EPSG:{epsg}"
 
 
+@cache
+def _by_code(code: int) -> CRS:
+    # Making one asks PROJ's database, some 50 ms: far longer than an edit's own measures.
+    return CRS.from_epsg(code)
+
+
 def metric_crs(geometry_or_frame: Any) -> CRS:  # noqa: ANN401  a geometry, an array of them or a frame
     """Return the reference in which lengths and areas of this data are measured.
 
@@ -75,9 +82,9 @@ def metric_crs(geometry_or_frame: Any) -> CRS:  # noqa: ANN401  a geometry, an a
     west, south, east, north = CHINA_BOUNDS
     if west <= lon <= east and south <= lat <= north:
         zone = min(max(round(lon / 3), 25), 45)
-        return CRS.from_epsg(4509 + zone)
+        return _by_code(4509 + zone)
     zone = int((lon + 180.0) // 6) % 60 + 1
-    return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+    return _by_code((32600 if lat >= 0 else 32700) + zone)
 
 
 def require_metric(crs: CRS | None) -> CRS:
