@@ -1,15 +1,13 @@
 """Fusion at Datong's size: four layers of some 2,285 grids, 600,000 households.
 
-Run from the project: ``PYTHONPATH=. python tests/benchmarks/fusion.py``.
+Run by ``python -m tests.benchmarks fusion``.
 """
-
-# ruff: noqa: T201  a benchmark prints
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -21,6 +19,9 @@ from geo.fusion.overlay import overlay
 from geo.partition import contiguous_parts
 from geo.samples import random_zones
 from geo.samples.departments import dissolve, shifted, sketchy
+
+if TYPE_CHECKING:
+    from tests.benchmarks.report import Report
 
 GRIDS = 2285
 HOUSEHOLDS = 600_000
@@ -71,32 +72,23 @@ def city(grids: int, households: int, seed: int = 1) -> tuple[dict[str, gpd.GeoD
     return layers, subjects
 
 
-def main() -> None:
-    """Fuse and print the figures."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--grids", type=int, default=GRIDS)
-    options.add_argument("--households", type=int, default=HOUSEHOLDS)
-    chosen = options.parse_args()
-    layers, subjects = city(chosen.grids, chosen.households)
-    wanted = chosen.households / chosen.grids
+def run(report: Report) -> None:
+    """Fuse the departments' layers of a city and write the figures."""
+    report.versions("shapely", "geopandas", "pymetis", "numpy")
+    layers, subjects = city(report.scaled(GRIDS, 50), report.scaled(HOUSEHOLDS, 5_000))
+    wanted = len(subjects) / len(layers["party"])
     profile = FusionProfile(households=(0.75 * wanted, 1.25 * wanted))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.perf_counter()
-    fused = fuse(layers, subjects=subjects, profile=profile)
+    fused = fuse(layers, subjects=subjects, profile=profile)  # once: it takes half a minute
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"layers: {', '.join(f'{code} {len(frame):,}' for code, frame in layers.items())}; households {len(subjects):,}"
-    )
-    print(f"fuse: {seconds:.1f} s; peak memory {peak:,.0f} MB (before: {before:,.0f} MB)")
-    print(f"cells {len(fused.cells):,}; proposal {len(fused.proposal):,} grids; conflicts:")
-    print(fused.conflicts.groupby("kind")[["area_m2", "household"]].agg(["count", "sum"]).to_string())
-    print(f"agreed borders kept: {fused.agreed_kept:.4%}")
-    counted = fused.cells["household"].sum() + fused.unassigned["count"].sum()
-    print(f"households in cells and unassigned: {counted:,} of {len(subjects):,}")
+    counted = int(fused.cells["household"].sum() + fused.unassigned["count"].sum())
     sized = fused.proposal["household"].between(0.75 * wanted, 1.25 * wanted).mean()
-    print(f"grids with {0.75 * wanted:.0f} to {1.25 * wanted:.0f} households: {sized:.1%}")
-
-
-if __name__ == "__main__":
-    main()
+    grids = ", ".join(f"{code} {len(frame):,}" for code, frame in layers.items())
+    report.note(
+        f"**{grids} grids, {len(subjects):,} households** (one run): fused in {seconds:.1f} s, peak "
+        f"of the whole process {peak:,.0f} MiB; {len(fused.cells):,} cells, {len(fused.conflicts):,} conflicts, "
+        f"{len(fused.proposal):,} "
+        f"proposed grids, {sized:.1%} of them with {0.75 * wanted:.0f} to {1.25 * wanted:.0f} households; "
+        f"agreed borders kept {fused.agreed_kept:.4%}; households in cells and unassigned {counted:,}."
+    )
