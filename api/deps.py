@@ -16,8 +16,8 @@ from api.errors import TooManyRequestsError
 from api.gate import COOKIE
 from api.settings import Settings
 from api.store.accounts import Caller
+from api.store.drafts import Rooms
 from api.store.jobs import JobRunner
-from api.store.plans import Rooms
 from api.store.transactions import transaction
 
 MINUTE_S = 60

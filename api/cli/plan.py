@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from api.cli.console import Group, new_app, out, progress_bar, say, table
-from api.store import plans
+from api.store import plans, publishing
 from api.store.engine import session
 from geo import files
 
@@ -53,7 +53,7 @@ def ledger(
 ) -> None:
     """Show the move ledger of a plan, summed; write it whole."""
     with session() as opened:
-        moves = plans.named_ledger(opened, number)
+        moves = publishing.named_ledger(opened, number)
     sums = (
         moves.fillna({"from_zone": "—", "to_zone": "—"})
         .groupby(["level", "kind", "from_zone", "to_zone"])
@@ -70,7 +70,7 @@ def ledger(
 def publish(number: Number, *, reason: Annotated[str, typer.Option(help="发布原因，随版本永久保存")]) -> None:
     """Publish a plan as a new version."""
     with progress_bar(f"发布方案 {number}") as progress, session() as opened:
-        version = plans.publish_plan(opened, number, reason, progress)
+        version = publishing.publish_plan(opened, number, reason, progress)
     say(f"{version.code} 已发布。")
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import AppServices, SignedIn, Transaction
 from api.edits import Edit
 from api.schemas import JobStarted, Publishing, Text
-from api.store import actions, plans
+from api.store import actions, drafts, plans
 from api.store.transactions import transaction
 
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
@@ -122,7 +122,7 @@ def list_zones(
 ) -> dict[str, Any]:
     """返回方案某一层级的网格，含图形与户数、人数、面积等指标。"""
     plan = plans.get_plan(session, number)
-    zones = plans.zones_of(session, services.rooms, number, level)
+    zones = drafts.zones_of(session, services.rooms, number, level)
     return {
         "plan": plan.id,
         "revision": plan.revision,
@@ -137,7 +137,7 @@ def edit(
     """做一次修改，返回变动的网格、指标、提示和迁移情况。修订号过期时返回 409。需要规划员角色。"""
     plan = plans.get_plan(session, number)
     caller.require("planner", plan.territory)
-    answer = plans.edit(
+    answer = drafts.edit(
         session,
         services.rooms,
         number,
@@ -156,7 +156,7 @@ def undo(
 ) -> dict[str, Any]:
     """撤销最近一次修改，坐标完全还原。需要规划员角色。"""
     caller.require("planner", plans.get_plan(session, number).territory)
-    answer = plans.undo(session, services.rooms, number, revision=body.revision)
+    answer = drafts.undo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.undo", answer.plan)
     return _answer(answer)
 
@@ -167,7 +167,7 @@ def redo(
 ) -> dict[str, Any]:
     """重做刚撤销的修改。需要规划员角色。"""
     caller.require("planner", plans.get_plan(session, number).territory)
-    answer = plans.redo(session, services.rooms, number, revision=body.revision)
+    answer = drafts.redo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.redo", answer.plan)
     return _answer(answer)
 
@@ -178,7 +178,7 @@ def ledger(
 ) -> dict[str, Any]:
     """按层级、类别、从哪个网格到哪个网格，统计方案会让多少对象迁移。"""
     plan = plans.get_plan(session, number)
-    moves = plans.ledger(session, services.rooms, number)
+    moves = drafts.ledger(session, services.rooms, number)
     return {"plan": plan.id, "revision": plan.revision, "base": plan.base, "moves": _moves(moves)}
 
 
@@ -213,7 +213,7 @@ def _watch(services: AppServices, number: int) -> Iterator[str]:
         sleep(POLL_S)
 
 
-def _answer(answer: plans.Answer) -> dict[str, Any]:
+def _answer(answer: drafts.Answer) -> dict[str, Any]:
     return {
         "plan": answer.plan.id,
         "revision": answer.plan.revision,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from api.store import acceptances, assignments, checks, circles, fusions, plans, repairs
+from api.store import acceptances, assignments, checks, circles, fusions, publishing, repairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def publishing_plan(number: int, reason: str, account: str, actor: Actor) -> Wor
     """Publish a plan as a new version; the result names it."""
 
     def work(session: Session, progress: Progress) -> dict[str, Any]:
-        published = plans.publish_plan(session, number, reason, progress, account=account, actor=actor)
+        published = publishing.publish_plan(session, number, reason, progress, account=account, actor=actor)
         return {"version": published.code}
 
     return work

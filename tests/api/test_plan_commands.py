@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
-from api.store import assignments, checks, places, plans, versions
+from api.store import assignments, checks, drafts, places, plans, versions
 from api.store.engine import session
 from geo import files
 from geo.plans import operations as op
@@ -35,9 +35,9 @@ def test_a_plan_from_new_to_published_with_its_ledger(board, tmp_path) -> None:
     assert "基于 board-v1" in onegrid("plan", "new", "board", "调整").output
     with session() as opened:
         number = plans.list_plans(opened, "board")[0].id
-        plans.edit(
+        drafts.edit(
             opened,
-            plans.Rooms(),
+            drafts.Rooms(),
             number,
             lambda draft: op.merge(draft, "grid", ["G0000", "G0001"]),
             revision=0,
