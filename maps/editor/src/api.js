@@ -24,7 +24,7 @@ let csrfToken = "";
  * @param {{ method?: string, body?: unknown, signal?: AbortSignal }} [options]
  * @returns {Promise<any>}
  */
-async function ask(path, { method = "GET", body, signal } = {}) {
+export async function ask(path, { method = "GET", body, signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (method !== "GET" && csrfToken) headers["X-CSRF-Token"] = csrfToken;
@@ -62,7 +62,7 @@ async function ask(path, { method = "GET", body, signal } = {}) {
   return answer;
 }
 
-const part = encodeURIComponent;
+export const part = encodeURIComponent;
 
 /** @returns {Promise<Me>} */
 export async function me() {

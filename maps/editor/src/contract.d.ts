@@ -101,6 +101,104 @@ export interface Zone {
 export interface PlanZone extends Zone {
   level: string;
   geometry: Geometry;
+  /** Stations in it. */
+  stations?: number;
+  /** Share of its households within 15 minutes' walk of a station. */
+  share_15min?: number | null;
+  /** Rules of the profile that it breaks. */
+  warnings?: ZoneWarning[];
+}
+
+export interface ZoneWarning {
+  rule: string;
+  severity: "warning" | "note";
+  message: string;
+  message_en: string;
+  codes?: string[];
+  place?: Geometry | null;
+}
+
+/** One rule of an office's profile. */
+export interface ProfileRule {
+  rule: string;
+  name: string;
+  name_en: string;
+  level: string | null;
+  least: number | null;
+  most: number | null;
+  on: boolean;
+  unit: string;
+  source: string;
+  verified: boolean;
+}
+
+export interface Profile {
+  code: string;
+  name: string;
+  rules: ProfileRule[];
+  number_format?: unknown;
+  approval?: boolean;
+}
+
+export interface Comment {
+  id: number;
+  text: string;
+  point: LonLat;
+  author: string | null;
+  made_at: string;
+  resolved_by: string | null;
+  resolved_at: string | null;
+  replies: { text: string; author: string | null; made_at: string }[];
+}
+
+/** Who works in a plan, and at which zone. */
+export interface Presence {
+  account: string;
+  name: string;
+  at: { level: string; code: string; name: string } | null;
+}
+
+export type ZoneChange = "same" | "moved_border" | "new" | "gone" | "renamed";
+
+export interface Comparison {
+  a: string;
+  b: string;
+  level: string;
+  zones: {
+    code: string;
+    name?: string;
+    change: ZoneChange;
+    a: Partial<Zone> | null;
+    b: Partial<Zone> | null;
+    area_gained_m2: number;
+    area_lost_m2: number;
+  }[];
+  moves: Move[];
+  differences: { type: "FeatureCollection"; features: { geometry: Geometry; properties: { from: string | null; to: string | null } }[] };
+}
+
+export interface PlanFlow {
+  from: string | null;
+  to: string | null;
+  counts: Counts;
+  from_point: LonLat | null;
+  to_point: LonLat | null;
+}
+
+export interface Proposal {
+  id: number;
+  territory: string;
+  version: string;
+  options: Record<string, unknown>;
+  zones: number;
+  balance: number;
+  compactness: number;
+  cut_estates: number;
+  cut_buildings: number;
+  households: { least: number; most: number; mean: number };
+  in_band: number | null;
+  moved_households: number | null;
+  changed_share: number | null;
 }
 
 export interface PlanEntry {
@@ -111,6 +209,19 @@ export interface PlanEntry {
   revision: number;
   territory: string;
   base: string;
+  created_by?: string | null;
+  created_at?: string;
+  updated_at?: string;
+  access?: "territory" | "members";
+  members?: { account: string; name: string; role: "viewer" | "editor" }[];
+  may_edit?: boolean;
+  approval?: {
+    required: boolean;
+    state: "none" | "asked" | "given";
+    asked_by?: string | null;
+    approved_by?: string | null;
+    revision?: number | null;
+  };
 }
 
 /** Subjects that change zone, counted. */
@@ -149,7 +260,13 @@ export type Edit =
   | { operation: "merge"; level: string; codes: string[] }
   | { operation: "paint"; level: string; code: string; areas: LonLat[][][] }
   | { operation: "carve"; level: string; code: string; name: string; area: LonLat[][] }
-  | { operation: "delete"; level: string; code: string };
+  | { operation: "delete"; level: string; code: string; heir?: string }
+  | { operation: "reshape"; level: string; code: string; area: LonLat[][]; heir?: string }
+  | { operation: "fill_gap"; level: string; code: string; name?: string; parent?: string; area: LonLat[][] }
+  | { operation: "regroup"; level: string; code: string; name?: string; members: string[]; of: string }
+  | { operation: "describe"; level: string; code: string; name?: string; staff?: Person[] }
+  | { operation: "renumber"; level: string; codes: Record<string, string> }
+  | { operation: "exception"; level: string; code: string; name: string; cause: string; area: LonLat[][] };
 
 export interface Job {
   id: number;

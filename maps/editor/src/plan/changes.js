@@ -51,7 +51,15 @@ export function touchedBy(edit, zones) {
   switch (edit.operation) {
     case "split":
     case "delete":
+    case "describe":
+    case "reshape":
       return [edit.code];
+    case "regroup":
+    case "fill_gap":
+    case "exception":
+      return [];
+    case "renumber":
+      return Object.keys(edit.codes);
     case "merge":
     case "redraw_border":
       return [...edit.codes];
