@@ -234,6 +234,27 @@ class Change(Base):
     __table_args__ = (UniqueConstraint("plan_id", "revision"),)
 
 
+class RuleProfile(Base):
+    """规则: what an office asks of its grids; a territory without a row follows the defaults of the kernel."""
+
+    __tablename__ = "rule_profile"
+    territory_id: Mapped[int] = mapped_column(
+        ForeignKey("territory.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[str]
+    rules: Mapped[list[dict[str, Any]]] = mapped_column(
+        comment="one object per rule and level: rule, level, least, most, on, source, verified"
+    )
+    number_format: Mapped[dict[str, Any]] = mapped_column(comment="segments of a zone's code")
+    approval: Mapped[bool] = mapped_column(
+        server_default=expression("false"),
+        comment="whether a second person approves a plan before it is published",
+    )
+    revision: Mapped[int] = mapped_column(server_default=expression("1"))
+    changed_at: Mapped[datetime] = _now()
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+
 class Subject(Base):
     """管理对象: what is assigned to a zone."""
 

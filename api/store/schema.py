@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest revision. Stated here so that an ordinary start need not import Alembic; a test compares it."""
 
 POSTGIS_MIN = (3, 3)
