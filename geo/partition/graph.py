@@ -1,4 +1,4 @@
-"""Parts of a plane of cells: connected, and as near to a wanted weight as the cells allow.
+"""Connected parts of a graph of cells, as near to a wanted weight as the cells allow.
 
 Cells (blocks, pieces) and the pairs of them that share a border make a graph. ``contiguous_parts`` divides it by
 METIS, mends what METIS leaves disconnected, then moves border cells between parts until as few as possible are
@@ -124,23 +124,7 @@ def _divide(
         return np.zeros(count, dtype=np.int64)
     # METIS wants more cells than parts; what stays too heavy is balanced below
     wanted = min(wanted, max(2, count // 2))
-    edges = np.vstack([pairs, pairs[:, ::-1]])
-    both = np.concatenate([strength, strength])
-    order = np.lexsort((edges[:, 1], edges[:, 0]))
-    edges, both = edges[order], both[order]
-    starts = np.searchsorted(edges[:, 0], np.arange(count + 1))
-    scaled = np.maximum(1, np.round(both / both.max() * 1000.0)).astype(int)
-    # a cell without weight still costs a little, or METIS piles empty cells on one part
-    loads = np.maximum(1, np.round(weights / max(1.0, weights.max()) * 1000.0)).astype(int)
-    _, membership = pymetis.part_graph(
-        wanted,
-        pymetis.CSRAdjacency(starts.tolist(), edges[:, 1].tolist()),
-        eweights=scaled.tolist(),
-        vweights=loads.tolist(),
-        recursive=True,
-        options=pymetis.Options(seed=seed),
-    )
-    parts = _connect(np.asarray(membership, dtype=np.int64), weights, pairs, strength)
+    parts = connect(metis_parts(weights, pairs, strength, wanted, seed=seed), weights, pairs, strength)
     neighbours: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for (a, b), tie in zip(pairs.tolist(), strength.tolist(), strict=True):
         neighbours[a].append((b, tie))
@@ -150,7 +134,56 @@ def _divide(
     return np.asarray(np.unique(parts, return_inverse=True)[1].reshape(-1), dtype=np.int64)
 
 
-def _connect(
+def metis_parts(  # noqa: PLR0913  what METIS is told
+    weights: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    strength: NDArray[np.float64],
+    count: int,
+    *,
+    seed: int = 1,
+    contiguous: bool = False,
+) -> NDArray[np.int64]:
+    """Divide a connected graph by METIS alone.
+
+    Parameters
+    ----------
+    weights, pairs, strength
+        As for `contiguous_parts`.
+    count
+        Parts wanted; METIS may leave some empty where cells are few.
+    seed
+        Same seed, same parts.
+    contiguous
+        Divide into all parts at once and ask METIS for connected ones, instead of dividing in two again and again.
+
+    Returns
+    -------
+    numpy.ndarray
+        Part of each cell, not always connected.
+    """
+    cells = len(weights)
+    if count <= 1 or cells <= 1:
+        return np.zeros(cells, dtype=np.int64)
+    edges = np.vstack([pairs, pairs[:, ::-1]])
+    both = np.concatenate([strength, strength])
+    order = np.lexsort((edges[:, 1], edges[:, 0]))
+    edges, both = edges[order], both[order]
+    starts = np.searchsorted(edges[:, 0], np.arange(cells + 1))
+    scaled = np.maximum(1, np.round(both / both.max() * 1000.0)).astype(int)
+    # a cell without weight still costs a little, or METIS piles empty cells on one part
+    loads = np.maximum(1, np.round(weights / max(1.0, weights.max()) * 1000.0)).astype(int)
+    _, membership = pymetis.part_graph(
+        count,
+        pymetis.CSRAdjacency(starts.tolist(), edges[:, 1].tolist()),
+        eweights=scaled.tolist(),
+        vweights=loads.tolist(),
+        recursive=not contiguous,
+        options=pymetis.Options(seed=seed, contig=True) if contiguous else pymetis.Options(seed=seed),
+    )
+    return np.asarray(membership, dtype=np.int64)
+
+
+def connect(
     parts: NDArray[np.int64],
     weights: NDArray[np.float64],
     pairs: NDArray[np.int64],
@@ -185,7 +218,7 @@ def _excess(weight: float, low: float, high: float) -> float:
     return max(low - weight, weight - high, 0.0)
 
 
-def _stays_connected(part: set[int], without: int, neighbours: dict[int, list[tuple[int, float]]]) -> bool:
+def stays_connected(part: set[int], without: int, neighbours: dict[int, list[tuple[int, float]]]) -> bool:
     """Whether a part is not empty and in one piece without one of its cells."""
     around = [cell for cell, _ in neighbours[without] if cell in part]
     if not around:
@@ -229,7 +262,7 @@ def _balance(
                 after = _excess(total[here] - load, low, high) + _excess(total[there] + load, low, high)
                 if before - after > gain:
                     best, gain = there, before - after
-            if best >= 0 and _stays_connected(members[here], cell, neighbours):
+            if best >= 0 and stays_connected(members[here], cell, neighbours):
                 members[here].discard(cell)
                 members[best].add(cell)
                 parts[cell] = best
