@@ -11,7 +11,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
-from api.deps import Services
 from api.errors import add_handlers
 from api.gate import Gate
 from api.openapi import describe
@@ -37,6 +36,7 @@ from api.routes import (
     versions,
     zones,
 )
+from api.services import Services
 from api.settings import Settings, get_settings
 from api.store import uploads
 from api.store.engine import get_engine

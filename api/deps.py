@@ -1,63 +1,16 @@
 """What routes are given: the services of the app, one transaction, and who calls."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from api.errors import TooManyRequestsError
 from api.gate import COOKIE
-from api.settings import Settings
+from api.services import Services
 from api.store.accounts import Caller
-from api.store.drafts import Rooms
-from api.store.jobs import JobRunner
 from api.store.transactions import transaction
-
-MINUTE_S = 60
-
-
-@dataclass(frozen=True)
-class Services:
-    """What one app works with.
-
-    Parameters
-    ----------
-    settings
-        As set by the office.
-    engine
-        The database.
-    jobs
-        The pool for work longer than a second.
-    limiter
-        Counts of requests, in this process.
-    rooms
-        The drafts of plans that are being edited, in this process.
-    """
-
-    settings: Settings
-    engine: Engine
-    jobs: JobRunner
-    limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
-    rooms: Rooms = field(default_factory=Rooms)
-
-    def limit(self, what: str, per_minute: int, who: str, cost: int = 1) -> None:
-        """Count a request against its limit.
-
-        Raises
-        ------
-        TooManyRequestsError
-            When the limit of the last minute is used up.
-        """
-        limit = RateLimitItemPerMinute(per_minute)
-        if not self.limiter.hit(limit, what, who, cost=min(cost, per_minute)):
-            raise TooManyRequestsError(MINUTE_S)
 
 
 def _services(request: Request) -> Services:

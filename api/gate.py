@@ -27,7 +27,7 @@ from geo.errors import GeoError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from api.deps import Services
+    from api.services import Services
     from api.store.accounts import Caller
 
 COOKIE: Final = "onegrid_session"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from maps.briefing import BriefingData
+    from maps.briefing_data import BriefingData
 
 DECIMALS = 6
 """A tenth of a metre: finer than any line on the page."""

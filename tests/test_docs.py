@@ -11,7 +11,7 @@ import typer
 
 from api.app import create_app
 from api.cli import app as command_line
-from api.deps import Services
+from api.services import Services
 from api.settings import Settings
 from api.store.jobs import JobRunner
 

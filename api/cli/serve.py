@@ -17,7 +17,7 @@ from rich.console import Console
 from structlog.tracebacks import ExceptionDictTransformer
 
 from api.app import create_app
-from api.deps import Services
+from api.services import Services
 from api.settings import get_settings
 from api.store import lookups
 from api.store.accounts import FIRST_ADMIN, add_first_admin

@@ -18,7 +18,7 @@ from api.store.versions import get_version
 from api.store.zones import describe_version
 from geo.crs import INTERNAL_CRS
 from geo.records import SUBJECT_KINDS
-from maps.briefing import BriefingData
+from maps.briefing_data import BriefingData
 
 if TYPE_CHECKING:
     from datetime import datetime

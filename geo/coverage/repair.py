@@ -88,10 +88,11 @@ class Proposal:
     actions: gpd.GeoDataFrame
     refused: gpd.GeoDataFrame
     _request: Request = field(repr=False)
+    _whole: Repair = field(repr=False)
 
     def apply(self, accepted: Collection[int] | None = None) -> Repair:
         """Return the repair with the accepted actions (their ``number``), or with all."""
-        return _carried_out(self._request, None if accepted is None else frozenset(accepted))
+        return self._whole if accepted is None else _carried_out(self._request, frozenset(accepted))
 
 
 def propose(  # noqa: PLR0913  as many as a planner can decide about
@@ -147,8 +148,8 @@ def propose(  # noqa: PLR0913  as many as a planner can decide about
         priority,
         guards or Guards(),
     )
-    tried = _carried_out(request, None)
-    return Proposal(zones, tried.actions, tried.refused, request)
+    whole = _carried_out(request, None)
+    return Proposal(zones, whole.actions, whole.refused, request, whole)
 
 
 def repair(  # noqa: PLR0913  as many as a planner can decide about
@@ -200,18 +201,17 @@ def repair(  # noqa: PLR0913  as many as a planner can decide about
     >>> done.undone().equals(zones)
     True
     """
-    request = Request(
+    return propose(
         zones,
         boundary,
-        parents,
-        exceptions,
-        subjects,
-        strategies or {},
-        decisions or {},
-        priority,
-        guards or Guards(),
-    )
-    return _carried_out(request, None)
+        parents=parents,
+        exceptions=exceptions,
+        subjects=subjects,
+        strategies=strategies,
+        decisions=decisions,
+        priority=priority,
+        guards=guards,
+    ).apply()
 
 
 def _carried_out(request: Request, accepted: frozenset[int] | None) -> Repair:

@@ -24,7 +24,7 @@ import pytest
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
 from api.app import create_app
-from api.deps import Services
+from api.services import Services
 from api.settings import Settings
 from api.store import accounts, assignments, checks, circles, credentials, places, versions
 from api.store.accounts import GrantedSubtree

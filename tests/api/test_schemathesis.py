@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import create_app
-from api.deps import Services
+from api.services import Services
 from api.settings import Settings
 from api.store.engine import make_engine
 from api.store.jobs import JobRunner

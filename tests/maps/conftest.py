@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from maps.briefing import BriefingData
+from maps.briefing_data import BriefingData
 
 if TYPE_CHECKING:
     from collections.abc import Callable

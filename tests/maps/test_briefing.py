@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 import shapely
 
-from maps.briefing import BriefingData, write_briefing
+from maps.briefing import write_briefing
 from maps.inline import requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from maps.briefing_data import BriefingData
 
     Make = Callable[..., BriefingData]
 
