@@ -59,6 +59,13 @@ class AreaChange(_Answer):
     after_m2: float
 
 
+class Declining(_Answer):
+    """Who does not want a proposal."""
+
+    by: str
+    at: datetime
+
+
 class ProposalEntry(_Answer):
     """What a repair would do about one fault, or why it leaves it."""
 
@@ -77,6 +84,7 @@ class ProposalEntry(_Answer):
     people: int | None
     message: str = Field(description="what it does, or why not")
     message_en: str
+    declined: Declining | None = Field(description="marked as not wanted: not applied")
     bbox: Bbox | None
     point: Point | None
     geometry: Geometry
@@ -108,6 +116,12 @@ class Acceptance(_Request):
     """Which proposals to apply."""
 
     numbers: Annotated[list[Number], Field(min_length=1, max_length=100_000, examples=[[1, 2, 5]])]
+
+
+class Declined(Acceptance):
+    """Which proposals are not wanted."""
+
+    declined: bool = Field(default=True, description="false takes the mark back")
 
 
 class Profile(_Request):

@@ -145,6 +145,16 @@ class CoverageFigures(_Answer):
     share: float | None
 
 
+class AcceptedRepair(_Answer):
+    """Repairs that were accepted into a draft."""
+
+    base: str = Field(description="version that was repaired", examples=["zhuanqiao-v1"])
+    numbers: list[int] = Field(description="numbers of the faults that were repaired")
+    made_by: str
+    made_at: datetime
+    undone_at: datetime | None
+
+
 class VersionDetails(VersionSummary):
     """A version with its figures."""
 
@@ -158,6 +168,9 @@ class VersionDetails(VersionSummary):
     map_approval: str = Field(
         description="审图号, or the words that stand in for it", examples=["内部工作用图"]
     )
+    repair_proposed_at: datetime | None = Field(description="null: no repair was proposed yet")
+    repaired: AcceptedRepair | None = Field(description="set on a draft that repairs were accepted into")
+    fused_at: datetime | None = Field(description="null: no fusion yet")
 
 
 class StaffName(_Answer):

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.deps import AppServices, SignedIn, Transaction
-from api.proposals import Acceptance, RepairOrder, RepairTable
+from api.proposals import Acceptance, Declined, RepairOrder, RepairTable
 from api.schemas import JobStarted
-from api.store import actions, repairs, versions
+from api.store import acceptances, actions, repairs, versions
 
 router = APIRouter(prefix="/api/versions/{version}/repair", tags=["修复与合一 Repair and fusion"])
 
@@ -36,6 +36,15 @@ def propose(
 def list_proposals(version: str, session: Transaction, _caller: SignedIn) -> RepairTable:
     """列出最近一次提出的修复建议，编号与问题列表一致；不能自动处理的写明原因。"""
     return RepairTable(**repairs.repair_answer(repairs.repair_table(session, version)))
+
+
+@router.post("/decline", summary="不采纳 Decline proposals", responses=NOT_FOUND)
+def decline(version: str, body: Declined, session: Transaction, caller: SignedIn) -> RepairTable:
+    """把建议标记为不采纳，接受时不执行；``declined: false`` 取消标记。需要规划员角色。"""
+    found = versions.get_version(session, version)
+    caller.require("planner", found.territory)
+    table = acceptances.decline(session, found.code, body.numbers, declined=body.declined, actor=caller.actor)
+    return RepairTable(**repairs.repair_answer(table))
 
 
 @router.post("/accept", status_code=202, summary="接受修复建议 Accept proposals", responses=NOT_FOUND)

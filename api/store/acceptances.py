@@ -1,7 +1,8 @@
-"""Accepted repairs: applied to a new draft that keeps the inverse, and taken back from it."""
+"""Accepted repairs: applied to a new draft that keeps the inverse, and taken back from it; declined ones."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -12,7 +13,14 @@ from api.store import assignments, audit, bulk, checks, models
 from api.store.errors import NotFoundError
 from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
-from api.store.repairs import LevelProposal, RepairOptions, kernel_proposals, repair_table
+from api.store.repairs import (
+    DECLINED,
+    LevelProposal,
+    RepairOptions,
+    kernel_proposals,
+    repair_table,
+    run_of,
+)
 from api.store.territories import levels_of
 from api.store.versions import VersionInfo, add_version, get_version, mark_changed, require_draft
 from api.store.zonesets import plain, read_zones
@@ -83,8 +91,10 @@ def accept_repair(
         for number in sorted(numbers)
         if proposed[number]["status"] == "refused"
     ]
+    unwanted = {number for number in numbers if proposed[number]["declined"]}
+    refused += [_refusal(number, "已标记为不采纳", "marked as not wanted") for number in sorted(unwanted)]
     for level in found:
-        repair, left = _applied(level, set(numbers), proposed)
+        repair, left = _applied(level, set(numbers) - unwanted, proposed)
         refused += left
         if len(repair.actions):
             done.append((level, repair))
@@ -124,6 +134,75 @@ def accept_repair(
     }
 
 
+def decline(
+    session: Session,
+    version: str,
+    numbers: Collection[int],
+    *,
+    declined: bool = True,
+    actor: audit.Actor | None = None,
+) -> dict[str, Any]:
+    """Mark proposals as not wanted, or take the mark back; what is declined is not applied when it is accepted.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds the marks.
+    version
+        Code of the version that the proposals are about.
+    numbers
+        Numbers of proposals.
+    declined
+        False takes the mark back.
+    actor
+        Who declines, for the mark and the audit trail.
+
+    Returns
+    -------
+    dict
+        As :func:`repair_table`.
+
+    Raises
+    ------
+    NotFoundError
+        No such version or proposal.
+    """
+    info = get_version(session, version)
+    run = session.get_one(models.RepairRun, run_of(session, info).id, with_for_update=True)
+    known = set(
+        session.scalars(select(models.RepairProposal.number).where(models.RepairProposal.run_id == run.id))
+    )
+    _require_proposals(numbers, known)
+    actor = actor or audit.Actor()
+    marks = dict(run.options.get(DECLINED, {}))
+    for number in numbers:
+        if declined:
+            marks[str(number)] = {"by": actor.account, "at": datetime.now(UTC).isoformat()}
+        else:
+            marks.pop(str(number), None)
+    run.options = {**run.options, DECLINED: marks}
+    session.flush()
+    audit.record(session, actor, "repair.decline", info.code, numbers=sorted(numbers), declined=declined)
+    return repair_table(session, info.code)
+
+
+def _require_proposals(numbers: Collection[int], known: Collection[int]) -> None:
+    """Refuse numbers of which there is no proposal.
+
+    Raises
+    ------
+    NotFoundError
+        Some are not known.
+    """
+    lost = sorted(set(numbers) - set(known))
+    if lost:
+        raise NotFoundError(
+            f"没有编号为 {'、'.join(map(str, lost[:SHOWN_CODES]))} 的修复建议。",
+            f"no proposals numbered {lost[:SHOWN_CODES]}",
+            remedy="编号见修复建议列表；切割小区、楼栋等提示需要人工调整边界。",
+        )
+
+
 def _check_acceptance(
     version: VersionInfo,
     table: Mapping[str, Any],
@@ -140,13 +219,7 @@ def _check_acceptance(
         raise InvalidRequestError(
             "没有选择任何建议。", "no proposal was chosen", remedy="请给出要接受的编号。"
         )
-    lost = sorted(set(numbers) - set(proposed))
-    if lost:
-        raise NotFoundError(
-            f"没有编号为 {'、'.join(map(str, lost[:SHOWN_CODES]))} 的修复建议。",
-            f"no proposals numbered {lost[:SHOWN_CODES]}",
-            remedy="编号见修复建议列表；切割小区、楼栋等提示需要人工调整边界。",
-        )
+    _require_proposals(numbers, proposed)
 
 
 def _applied(

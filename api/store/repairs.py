@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 SHOWN_CODES = 5
 
+DECLINED = "declined"
+"""Key beside the stored options of a run: number of a proposal → who does not want it, and since when."""
+
 STRATEGY_NAMES = {
     "longest_border": "归最长边界的邻格",
     "most_households": "归户数最多的邻格",
@@ -104,7 +107,8 @@ class RepairOptions:
         """Return the options that a run was made with."""
         decisions = {int(number): name for number, name in stored["decisions"].items()}
         lists = {name: tuple(stored[name]) for name in ("levels", "priority")}
-        return cls(**{**stored, **lists, "decisions": decisions})
+        own = {name: value for name, value in stored.items() if name != DECLINED}
+        return cls(**{**own, **lists, "decisions": decisions})
 
 
 @dataclass(frozen=True)
@@ -159,11 +163,13 @@ def propose_repair(
     checks.check(session, version, part(progress, 0.0, 0.4), actor=actor)
     info = get_version(session, version)
     found = kernel_proposals(session, info, options, part(progress, 0.4, 0.95))
+    digest = _digest(session, info)
+    kept = _kept_declined(session, info, digest)
     session.execute(text("DELETE FROM repair_run WHERE version_id = :id"), {"id": info.id})
     run = models.RepairRun(
         version_id=info.id,
-        options=_stored_options(options),
-        digest=_digest(session, info),
+        options={**_stored_options(options), DECLINED: kept},
+        digest=digest,
         made_by=actor.account,
     )
     session.add(run)
@@ -198,6 +204,14 @@ def _check_options(options: RepairOptions) -> None:
             f"unknown strategies: {strange}",
             remedy=f"可用: {'、'.join(STRATEGIES)}；指定接收网格请按问题编号逐处决定。",
         )
+
+
+def _kept_declined(session: Session, version: VersionInfo, digest: str) -> dict[str, Any]:
+    """Return what was declined of the former proposals: the same faults have the same numbers."""
+    former = session.scalar(select(models.RepairRun).where(models.RepairRun.version_id == version.id))
+    if former is None or former.digest != digest:
+        return {}
+    return dict(former.options.get(DECLINED, {}))
 
 
 def _stored_options(options: RepairOptions) -> dict[str, Any]:
@@ -322,7 +336,8 @@ def repair_table(session: Session, version: str) -> dict[str, Any]:
     dict
         ``version, made_at, made_by, stale`` (the zones or exceptions changed since), ``options``, ``proposals`` (each
         with ``number, level, status, kind, strategy, codes, recipient, area_m2, changes, households, people, message,
-        message_en, geometry`` as a Shapely geometry) and ``acceptances``.
+        message_en, declined`` (``by, at`` of who does not want it, or None) and ``geometry`` as a Shapely geometry) and
+        ``acceptances``.
 
     Raises
     ------
@@ -330,7 +345,7 @@ def repair_table(session: Session, version: str) -> dict[str, Any]:
         No such version, or nothing was proposed for it yet.
     """
     info = get_version(session, version)
-    run = _run(session, info)
+    run = run_of(session, info)
     rows = session.execute(
         text(
             """SELECT p.number, l.code AS level, p.status, p.kind, p.strategy, p.codes, p.recipient, p.area_m2,
@@ -339,18 +354,33 @@ def repair_table(session: Session, version: str) -> dict[str, Any]:
         ),
         {"run": run.id},
     ).mappings()
+    declined = run.options.get(DECLINED, {})
     return {
         "version": info.code,
         "made_at": run.made_at,
         "made_by": run.made_by,
         "stale": run.digest != _digest(session, info),
-        "options": run.options,
-        "proposals": [{**row, "geometry": shapely.from_wkb(bytes(row["geometry"]))} for row in rows],
+        "options": {name: value for name, value in run.options.items() if name != DECLINED},
+        "proposals": [
+            {
+                **row,
+                "declined": declined.get(str(row["number"])),
+                "geometry": shapely.from_wkb(bytes(row["geometry"])),
+            }
+            for row in rows
+        ],
         "acceptances": _acceptances(session, info),
     }
 
 
-def _run(session: Session, version: VersionInfo) -> models.RepairRun:
+def run_of(session: Session, version: VersionInfo) -> models.RepairRun:
+    """Return the stored proposals of a version.
+
+    Raises
+    ------
+    NotFoundError
+        None were made yet.
+    """
     run = session.scalar(select(models.RepairRun).where(models.RepairRun.version_id == version.id))
     if run is None:
         raise NotFoundError(
@@ -405,5 +435,6 @@ def repair_answer(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def proposal_frame(table: Mapping[str, Any]) -> gpd.GeoDataFrame:
     """Return the proposals of :func:`repair_table` as a frame for a file, in EPSG:4490."""
-    frame = pd.DataFrame(table["proposals"]).assign(version=table["version"])
+    rows = [{**row, "declined": row["declined"] is not None} for row in table["proposals"]]
+    frame = pd.DataFrame(rows).assign(version=table["version"])
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS)

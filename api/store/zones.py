@@ -69,7 +69,24 @@ def describe_version(session: Session, code: str) -> dict[str, Any]:
             text("SELECT count(*) FROM station WHERE territory_id = :id"), {"id": version.territory_id}
         ),
         "coverage": _coverage(session, version),
+        **_work_done(session, version),
     }
+
+
+def _work_done(session: Session, version: VersionInfo) -> dict[str, Any]:
+    """Say what there is of repairs and fusion, so that nobody has to ask for what is not there."""
+    row = session.execute(
+        text(
+            """SELECT (SELECT made_at FROM repair_run WHERE version_id = :id) AS repair_proposed_at,
+                      (SELECT made_at FROM fusion WHERE version_id = :id) AS fused_at,
+                      (SELECT jsonb_build_object('base', b.code, 'numbers', a.numbers, 'made_by', a.made_by,
+                                                 'made_at', a.made_at, 'undone_at', a.undone_at)
+                       FROM repair_acceptance a JOIN version b ON b.id = a.base_version_id
+                       WHERE a.version_id = :id) AS repaired"""
+        ),
+        {"id": version.id},
+    )
+    return dict(row.mappings().one())
 
 
 def list_zones(session: Session, code: str, level: str) -> dict[str, Any]:
