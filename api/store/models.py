@@ -213,7 +213,103 @@ class Plan(Base):
     revision: Mapped[int] = mapped_column(server_default=expression("0"))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     created_at: Mapped[datetime] = _now()
-    __table_args__ = (_one_of("status", "open", "archived", "published"),)
+    access: Mapped[str] = mapped_column(server_default="territory")
+    updated_at: Mapped[datetime] = _now()
+    version_id: Mapped[int | None] = mapped_column(
+        ForeignKey("version.id"), comment="the version that it became"
+    )
+    __table_args__ = (
+        _one_of("status", "open", "archived", "published"),
+        _one_of("access", "territory", "members"),
+    )
+
+
+class PlanMember(Base):
+    """Whom a plan is shared with, and what for."""
+
+    __tablename__ = "plan_member"
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str]
+    __table_args__ = (_one_of("role", "viewer", "editor"),)
+
+
+class PlanComment(Base):
+    """What is said about a place of a plan, pinned on the map until it is resolved."""
+
+    __tablename__ = "plan_comment"
+    id: Mapped[int] = _id()
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"), index=True)
+    text: Mapped[str]
+    location: Mapped[WKBElement] = _geometry("POINT")
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = _now()
+    resolved_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    resolved_at: Mapped[datetime | None]
+    __table_args__ = (_on_globe("location"),)
+
+
+class PlanReply(Base):
+    """An answer to a comment."""
+
+    __tablename__ = "plan_reply"
+    id: Mapped[int] = _id()
+    comment_id: Mapped[int] = mapped_column(ForeignKey("plan_comment.id", ondelete="CASCADE"), index=True)
+    text: Mapped[str]
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = _now()
+
+
+class PlanApproval(Base):
+    """A second person's approval of one revision of a plan, asked for or given."""
+
+    __tablename__ = "plan_approval"
+    plan_id: Mapped[int] = mapped_column(
+        ForeignKey("plan.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    revision: Mapped[int] = mapped_column(
+        comment="of the plan that is approved; another revision needs a new approval"
+    )
+    note: Mapped[str] = mapped_column(server_default="")
+    asked_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    asked_at: Mapped[datetime] = _now()
+    given_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    given_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("given_by IS DISTINCT FROM asked_by OR given_by IS NULL", name="second_person"),
+    )
+
+
+class Lineage(Base):
+    """What became of a code when a version was published: splits, mergers, deletions, new numbers."""
+
+    __tablename__ = "lineage"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("version.id", ondelete="CASCADE"),
+        index=True,
+        comment="the version in which the code on the right stands",
+    )
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    from_code: Mapped[str | None] = mapped_column(
+        comment="of the version before; NULL: drawn where nothing was"
+    )
+    to_code: Mapped[str | None] = mapped_column(comment="NULL: abolished without heir")
+    operation: Mapped[str]
+    __table_args__ = (CheckConstraint("coalesce(from_code, to_code) IS NOT NULL", name="some_code"),)
+
+
+class VersionMove(Base):
+    """迁移清单 as published: one subject whose zone at a level is another than in the version before."""
+
+    __tablename__ = "version_move"
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), primary_key=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"), primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    from_code: Mapped[str | None] = mapped_column(comment="zone in the version before; NULL: in none")
+    to_code: Mapped[str | None] = mapped_column(comment="zone in this version; NULL: in none")
+    revision: Mapped[int | None] = mapped_column(comment="the change of the plan that moved it last")
 
 
 class Change(Base):
@@ -227,6 +323,9 @@ class Change(Base):
     put: Mapped[list[dict[str, Any]]]
     delete: Mapped[list[dict[str, Any]]]
     inverse: Mapped[dict[str, Any]]
+    lineage: Mapped[list[dict[str, Any]]] = mapped_column(
+        server_default=expression("'[]'"), comment="pairs of keys: zones that took over from others"
+    )
     reason: Mapped[str] = mapped_column(server_default="")
     undone: Mapped[bool] = mapped_column(server_default=expression("false"))
     made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
