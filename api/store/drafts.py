@@ -234,6 +234,7 @@ def _carry_out(
             models.Change(
                 plan_id=plan.id,
                 revision=plan.revision + 1,
+                touched=plan.revision + 1,
                 operation=change.operation,
                 reason=reason,
                 made_by=author,
@@ -255,6 +256,7 @@ def _replay(
         try:
             moves = room.census.follow(room.draft, change, room.draft.apply(change))
             row.undone = undone
+            row.touched = plan.revision + 1
             return _answered(session, plan, room, change, moves)
         except BaseException:
             rooms.leave(plan.id)

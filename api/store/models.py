@@ -328,6 +328,9 @@ class Change(Base):
     )
     reason: Mapped[str] = mapped_column(server_default="")
     undone: Mapped[bool] = mapped_column(server_default=expression("false"))
+    touched: Mapped[int] = mapped_column(
+        comment="revision of the plan at which it was last done, undone or redone"
+    )
     made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     made_at: Mapped[datetime] = _now()
     __table_args__ = (UniqueConstraint("plan_id", "revision"),)

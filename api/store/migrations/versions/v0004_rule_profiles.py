@@ -1,4 +1,4 @@
-"""Rule profiles: what each office asks of its grids, as data that it edits.
+"""Rule profiles: what each office asks of its grids, as data that it edits. And when a change was last done or undone.
 
 Revision ID: 0004
 """
@@ -14,7 +14,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table; a territory without a row follows the defaults."""
+    """Make the table, empty: a territory without a row follows the defaults. Add the column to changes."""
+    op.add_column(
+        "change",
+        sa.Column(
+            "touched",
+            sa.BigInteger(),
+            nullable=True,
+            comment="revision of the plan at which it was last done, undone or redone",
+        ),
+    )
+    # When former changes were undone is not known: as late as can be, so that nobody misses one.
+    op.execute("UPDATE change SET touched = p.revision FROM plan p WHERE p.id = change.plan_id")
+    op.alter_column("change", "touched", nullable=False)
     op.create_table(
         "rule_profile",
         sa.Column("territory_id", sa.BigInteger(), nullable=False),
@@ -55,5 +67,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget the profiles."""
+    """Forget the profiles, and the column."""
     op.drop_table("rule_profile")
+    op.drop_column("change", "touched")
