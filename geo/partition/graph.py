@@ -134,7 +134,7 @@ def _divide(
     return np.asarray(np.unique(parts, return_inverse=True)[1].reshape(-1), dtype=np.int64)
 
 
-def metis_parts(  # noqa: PLR0913  what METIS is told
+def metis_parts(
     weights: NDArray[np.float64],
     pairs: NDArray[np.int64],
     strength: NDArray[np.float64],
