@@ -74,6 +74,10 @@ class ZonesError(GeoError, ValueError):
     """Zones that cannot be worked on: empty, without codes, not polygons, without area."""
 
 
+class ProfileError(GeoError, ValueError):
+    """Rules of a profile that cannot be followed."""
+
+
 class NetworkError(GeoError, ValueError):
     """Street lines that make no network."""
 
