@@ -32,6 +32,9 @@ if [ "$want" != run ]; then
   fi
   # Playwright's own Node.js is linked to it, and a slim machine lacks it.
   [ -n "$(find /usr/lib /lib -name libatomic.so.1 -print -quit 2>/dev/null)" ] || packages+=(libatomic1)
+  # Spark 4 needs Java 17 or newer.
+  java=$(java -version 2>&1 | sed -nE 's/.* version "([0-9]+).*/\1/p' || true)
+  [ "${java:-0}" -ge 17 ] || packages+=(openjdk-17-jre-headless)
   [ -n "$(find /usr/share/fonts -iname '*CJK*' -print -quit 2>/dev/null)" ] || packages+=(fonts-noto-cjk)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
@@ -42,6 +45,8 @@ if [ ${#packages[@]} -gt 0 ]; then
   as_root apt-get update -q
   # Ubuntu's Chromium has another name, and comes as a snap.
   apt-cache show chromium >/dev/null 2>&1 || packages=("${packages[@]/chromium/chromium-browser}")
+  # Releases with newer Java have no 17.
+  apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 || packages=("${packages[@]/openjdk-17-jre-headless/default-jre-headless}")
   if [[ " ${packages[*]} " == *" postgresql"* ]]; then
     as_root mkdir -p /etc/postgresql-common/createcluster.d
     echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ PART_ROWS = 1_000_000
 
 _BATCH_ROWS = 1 << 17
 _KEY = b"onegrid"
+_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("lon", "<f8"), ("lat", "<f8")])
+"""A point in little-endian WKB, 21 bytes."""
 _ANSWER = pa.schema(
     [("code", pa.string()), ("kind", pa.string()), ("zone", pa.string()), ("reason", pa.string())]
 )
@@ -232,7 +235,8 @@ def run_part(part: Part, engine: Engine) -> dict[str, list[int]]:
     if done is not None:
         return done
     counts: dict[str, NDArray[np.int64]] = {}
-    draft = f"{path}.draft"
+    # A name of its own: Spark may try a part again while the first try, given up, still writes.
+    draft = f"{path}.{secrets.token_hex(8)}.draft"
     source_filesystem, source_path = _filesystem(part.source)
     with source_filesystem.open_input_file(source_path) as stream:
         file = pq.ParquetFile(stream)
@@ -267,12 +271,7 @@ def _answer(
             batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in ("lon", "lat")
         )
     else:
-        # What is no WKB has no shape that GEOS could place: POINT (inf inf) makes it a bad location.
-        wkb = batch.column(geometry).to_numpy(zero_copy_only=False)
-        shapes = shapely.from_wkb(wkb, on_invalid="ignore")
-        lon, lat = subject_points(gpd.GeoSeries(shapes))
-        broken = shapely.is_missing(shapes) & ~pd.isna(wkb)
-        lon[broken] = lat[broken] = np.inf
+        lon, lat = _located(batch.column(geometry))
     rows = engine.index.locate(lon, lat)
     codes = explain(rows, lon, lat, territory=engine.territory)
     zone = pa.array(engine.codes, pa.string()).take(pa.array(rows, mask=rows < 0))
@@ -282,6 +281,38 @@ def _answer(
         kind = pa.array(["subject"]).take(pa.array(np.zeros(len(rows), dtype=np.int32)))
     arrays = [batch.column("code").cast(pa.string()), kind, zone, _REASONS.take(pa.array(codes))]
     return pa.RecordBatch.from_arrays(arrays, schema=_ANSWER), codes
+
+
+def _located(shapes: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lon and lat of shapes in WKB: NaN where there is none, infinity where it cannot be read."""
+    plain = _plain_points(shapes)
+    if plain is not None:
+        lon, lat = plain["lon"].copy(), plain["lat"].copy()
+        lon[np.isnan(lon) != np.isnan(lat)] = np.inf  # one good coordinate is a mistake, none is an absence
+        return lon, lat
+    wkb = shapes.to_numpy(zero_copy_only=False)
+    read = shapely.from_wkb(wkb, on_invalid="ignore")
+    lon, lat = subject_points(gpd.GeoSeries(read))
+    # What is no WKB has no shape that GEOS could place: POINT (inf inf) makes it a bad location.
+    broken = shapely.is_missing(read) & ~pd.isna(wkb)
+    lon[broken] = lat[broken] = np.inf
+    return lon, lat
+
+
+def _plain_points(shapes: pa.Array) -> NDArray[Any] | None:
+    """Return points as records ``lon, lat``, read where they lie; None unless all are little-endian points in WKB.
+
+    Nearly every file of points is so, and making geometries of them would take longer than locating them.
+    """
+    if shapes.null_count or not len(shapes) or not pa.types.is_binary(shapes.type):
+        return None
+    _, offset_buffer, data = shapes.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int32)[shapes.offset : shapes.offset + len(shapes) + 1]
+    if data is None or (np.diff(offsets) != _POINT.itemsize).any():
+        return None
+    records = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]].view(_POINT)
+    is_plain = (records["order"] == 1).all() and (records["type"] == 1).all()
+    return records if is_plain else None
 
 
 def _columns(file: pq.ParquetFile, source: str) -> tuple[list[str], str | None]:
@@ -325,8 +356,10 @@ def _remove_strays(filesystem: pa.fs.FileSystem, folder: str, parts: list[Part])
     """Remove answers of earlier runs that no part of this one replaces, and drafts of runs that died."""
     own = {posixpath.basename(part.target) for part in parts}
     for file in filesystem.get_file_info(pa.fs.FileSelector(folder)):
-        ours = file.base_name.endswith((".parquet", ".parquet.draft")) and file.base_name not in own
-        if ours and (file.base_name.endswith(".draft") or _is_answer(filesystem, file.path)):
+        name = file.base_name
+        is_draft = ".parquet." in name and name.endswith(".draft")
+        is_old = name.endswith(".parquet") and name not in own and _is_answer(filesystem, file.path)
+        if is_draft or is_old:
             filesystem.delete_file(file.path)
 
 
@@ -336,23 +369,23 @@ def _is_answer(filesystem: pa.fs.FileSystem, path: str) -> bool:
 
 
 def _on_spark(session: Any, parts: list[Part], engine: Engine) -> list[dict[str, list[int]]]:  # noqa: ANN401
-    """Run the parts on a cluster: the engine is broadcast, the parts are rows, the counts come back."""
-    shared = session.sparkContext.broadcast(engine)
+    """Run the parts on a cluster, in one job: engine and list of parts are broadcast, the counts come back."""
+    if not parts:
+        return []
+    shared = session.sparkContext.broadcast((engine, parts))
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            for row in batch.to_pylist():
-                part = Part(row["source"], row["target"], tuple(row["row_groups"]), row["fingerprint"])
-                yield pa.RecordBatch.from_pydict({"counts": [json.dumps(run_part(part, shared.value))]})
+            for row in batch.column("id").to_pylist():
+                engine, parts = shared.value
+                yield pa.RecordBatch.from_pydict({"counts": [json.dumps(run_part(parts[row], engine))]})
 
-    rows = [(part.source, part.target, list(part.row_groups), part.fingerprint) for part in parts]
-    frame = session.createDataFrame(
-        rows, "source string, target string, row_groups array<int>, fingerprint string"
-    )
     # One task per part: a task that dies is tried again alone, elsewhere.
-    spread = frame.repartitionByRange(max(len(parts), 1), "target")
-    answers = spread.mapInArrow(work, "counts string").collect()
-    shared.unpersist()
+    rows = session.range(0, len(parts), 1, len(parts))
+    try:
+        answers = rows.mapInArrow(work, "counts string").collect()
+    finally:
+        shared.destroy()
     return [json.loads(answer["counts"]) for answer in answers]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +177,7 @@ def spark_session(master: str | None) -> Iterator[Any]:
     Raises
     ------
     InvalidRequestError
-        PySpark is not installed.
+        PySpark or Java is not installed.
     """
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415  an optional package
@@ -181,6 +185,17 @@ def spark_session(master: str | None) -> Iterator[Any]:
         raise InvalidRequestError(
             "没有安装 PySpark。", "pyspark is not installed", remedy="请安装: pip install 'onegrid[spark]'。"
         ) from error
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        raise InvalidRequestError(
+            "没有安装 Java，Spark 无法启动。",
+            "Spark needs a Java runtime",
+            remedy="请安装 Java 17 或更新版本: apt install openjdk-17-jre-headless。",
+        )
+    if master is not None and master.startswith("local"):
+        # This machine's executors need this Python: on a cluster, its administrator names one with OneGrid in it.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # A warning about pandas, which nothing here hands to Spark: parts go as Arrow.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     builder = SparkSession.builder.appName("onegrid")
     session = (builder if master is None else builder.master(master)).getOrCreate()
     try:
