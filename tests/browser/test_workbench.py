@@ -150,17 +150,17 @@ def pick(page: Page, point: tuple[float, float], *, adds: bool = False) -> None:
         }""",
         [x, y],
     )
+    assert code, f"no zone of the plan at {point}"
+    before = page.evaluate("onegrid.store.state.picked")
+    assert code not in before or not adds, "a second click would take the zone out again"
     if adds:
         page.keyboard.down("Shift")
     page.mouse.click(x, y)
     if adds:
         page.keyboard.up("Shift")
+    expected = [*before, code] if adds or page.evaluate("onegrid.store.state.tool") else [code]
     page.wait_for_function(
-        """([code, adds]) => {
-          const { picked } = onegrid.store.state;
-          return picked.includes(code) && (adds || picked.length === 1);
-        }""",
-        arg=[code, adds],
+        "expected => onegrid.store.state.picked.join() === expected", arg=",".join(expected)
     )
 
 
@@ -291,6 +291,20 @@ def test_a_border_is_redrawn_and_a_dedicated_grid_carved_and_deleted(town: Town)
     revision(page, 3)
     assert "G0304" not in town.grids(page)
     assert area_of(town.grids(page)["G0202"]) == pytest.approx(area_of(before["G0202"]))
+
+
+def test_a_click_counts_when_the_hand_trembles_and_a_double_click_counts_once(town: Town) -> None:
+    page = town.enter()
+    x, y = at(page, corner(0.5, 0.5))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 2, y + 1)
+    page.mouse.up()
+    assert page.evaluate("onegrid.store.state.picked") == ["G0000"]
+    page.keyboard.press("m")
+    x, y = at(page, corner(1.5, 0.5))
+    page.mouse.dblclick(x, y)
+    assert page.evaluate("onegrid.store.state.picked") == ["G0000", "G0001"]
 
 
 def test_ground_is_painted_over(town: Town) -> None:

@@ -114,9 +114,12 @@ export class PlanLayer {
     this.draw?.finishDrawing();
   }
 
-  /** Code of the zone at a place on the map. @param {number[]} coordinate */
+  /** Code of the zone at a place on the map; the smallest one where several overlap.
+   * @param {number[]} coordinate
+   */
   at(coordinate) {
-    const [feature] = this.source.getFeaturesAtCoordinate(coordinate);
+    const area = (/** @type {Feature} */ feature) => /** @type {any} */ (feature.getGeometry()).getArea();
+    const [feature] = this.source.getFeaturesAtCoordinate(coordinate).sort((a, b) => area(a) - area(b));
     return feature ? String(feature.getId()) : null;
   }
 

@@ -39,6 +39,13 @@ const PADDING = [30, 60, 30, 246];
 /** The same while a plan is open: the tools lie above. */
 const PLAN_PADDING = [104, 60, 30, 246];
 
+/** Pixels by which the mouse may slip between press and release for a click to be one: without, a hand that trembles
+ * (or a move that the browser itself reports after the page's layout changed) makes it a drag, and it is lost. */
+const SLIP_PX = 5;
+
+/** Milliseconds within which two clicks at one place are a double click, as in the map library. */
+const TWICE_MS = 250;
+
 /** Degrees of CGCS2000 are used as those of WGS 84: they differ by less than a decimetre. */
 const extentOf = (/** @type {Bbox} */ bbox) => transformExtent(bbox, "EPSG:4326", "EPSG:3857");
 
@@ -58,13 +65,15 @@ export class GridMap {
     /** @type {Map<string, import("ol/layer/VectorTile.js").default>} */
     this.baseLayers = new Map();
     this.chosen = { station: "", fault: 0 };
+    /** Faults whose place is drawn by something else. @type {Set<number>} */
+    this.hollow = new Set();
     this.overlays = {
       circles: overlay(4, (feature) => styles.circle(feature.get("minutes"))),
       labels: overlay(6, (feature) => this.#label(feature), "names"),
       selection: overlay(5, () => styles.selection),
       stations: overlay(7, (feature, resolution) => this.#station(feature, resolution), "stations"),
       faults: overlay(8, (feature) =>
-        styles.fault(feature.get("number"), feature.get("severity"), feature.get("number") === this.chosen.fault),
+        styles.fault(feature.get("number"), feature.get("severity"), feature.get("number") === this.chosen.fault, this.hollow.has(feature.get("number"))),
       ),
       pin: overlay(9, () => styles.pin),
       place: overlay(9, () => styles.place),
@@ -73,6 +82,7 @@ export class GridMap {
     this.levelsOf = [];
     this.map = new OlMap({
       target: elements.map,
+      moveTolerance: SLIP_PX,
       layers: Object.values(this.overlays),
       controls: [new ScaleLine({ target: elements.scale, minWidth: 70 })],
       view: new View({ center: [0, 0], zoom: 2, maxZoom: 20, minZoom: 3, enableRotation: false }),
@@ -80,9 +90,17 @@ export class GridMap {
     /** Level whose zones are a plan's: those of the version are not drawn. */
     this.planned = "";
     this.plan = new PlanLayer(this.map, events);
-    this.map.on("singleclick", (event) => {
+    const clicked = (/** @type {import("ol/MapBrowserEvent.js").default} */ event) => {
       const { shiftKey, ctrlKey, metaKey } = /** @type {MouseEvent} */ (event.originalEvent);
       events.onclick(this.#hits(event.pixel), lonLat(event.coordinate), shiftKey || ctrlKey || metaKey);
+    };
+    // In a plan a click counts at once, so that it is never taken for a part of the click before or after it. While
+    // reading, the map waits whether a second click follows, which zooms in.
+    this.map.on("click", (event) => {
+      if (this.planned && !this.#again(event)) clicked(event);
+    });
+    this.map.on("singleclick", (event) => {
+      if (!this.planned) clicked(event);
     });
     this.map.on("pointermove", (event) => {
       if (event.dragging) return;
@@ -234,6 +252,12 @@ export class GridMap {
     this.overlays.faults.changed();
   }
 
+  /** @param {number[]} numbers of faults of which only outline and number are drawn */
+  hollowFaults(numbers) {
+    this.hollow = new Set(numbers);
+    this.overlays.faults.changed();
+  }
+
   /** Marks points, such as those of a lookup.
    * @param {LonLat[]} points
    */
@@ -323,27 +347,41 @@ export class GridMap {
     return pixel ? [pixel[0] + box.left, pixel[1] + box.top] : null;
   }
 
+  /** Whether a click is the second of a double click: the first has counted.
+   * @param {import("ol/MapBrowserEvent.js").default} event
+   */
+  #again(event) {
+    const [at, { pixel, time }] = [performance.now(), this.clicked];
+    const again = at - time < TWICE_MS && Math.hypot(event.pixel[0] - pixel[0], event.pixel[1] - pixel[1]) <= SLIP_PX;
+    this.clicked = { pixel: event.pixel, time: again ? -Infinity : at };
+    return again;
+  }
+
+  /** Where and when the map was clicked last. */
+  clicked = { pixel: [0, 0], time: -Infinity };
+
   /** What lies under a pixel, topmost first: fault, station, zone of the active level.
    * @param {number[]} pixel
    * @returns {Hit[]}
    */
   #hits(pixel) {
     /** @type {Hit[]} */ const hits = [];
-    const zones = this.planned ? [this.plan.fills] : this.zoneLayers.map(({ fills }) => fills);
+    // The zones of a plan are asked for exactly, whether they are drawn already or not.
+    const zones = this.planned ? [] : this.zoneLayers.map(({ fills }) => fills);
     const wanted = new Set([this.overlays.faults, this.overlays.stations, ...zones]);
     this.map.forEachFeatureAtPixel(
       pixel,
       (feature, layer) => {
         if (layer === this.overlays.faults) hits.push({ type: "fault", number: feature.get("number") });
         else if (layer === this.overlays.stations) hits.push({ type: "station", code: feature.get("code") });
-        else if (layer === this.plan.fills) {
-          hits.push({ type: "zone", level: this.planned, code: String(feature.getId()) });
-        } else if (feature.get("level") === this.look.level) {
+        else if (feature.get("level") === this.look.level) {
           hits.push({ type: "zone", level: this.look.level, code: String(feature.get("code")) });
         }
       },
       { layerFilter: (layer) => wanted.has(/** @type {any} */ (layer)), hitTolerance: 2 },
     );
+    const planned = this.planned && this.plan.at(this.map.getCoordinateFromPixel(pixel));
+    if (planned) hits.push({ type: "zone", level: this.planned, code: planned });
     const rank = { fault: 0, station: 1, zone: 2 };
     return hits.sort((a, b) => rank[a.type] - rank[b.type]);
   }
