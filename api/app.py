@@ -18,7 +18,9 @@ from api.routes import (
     audit,
     briefings,
     circles,
+    comments,
     docs,
+    events,
     exceptions,
     faults,
     fusions,
@@ -26,6 +28,7 @@ from api.routes import (
     loads,
     lookups,
     pages,
+    plan_life,
     plans,
     repairs,
     search,
@@ -113,7 +116,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        briefings, plans, repairs, fusions, audit, tiles, pages, docs,
+        briefings, plan_life, plans, comments, events, repairs, fusions, audit, tiles, pages, docs,
     ):  # fmt: skip
         app.include_router(module.router, max_body_size=BODY_BYTES)
     app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)

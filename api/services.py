@@ -11,6 +11,7 @@ from api.errors import TooManyRequestsError
 from api.settings import Settings
 from api.store.drafts import Rooms
 from api.store.jobs import JobRunner
+from api.watching import Watching
 
 MINUTE_S = 60
 
@@ -31,6 +32,8 @@ class Services:
         Counts of requests, in this process.
     rooms
         The drafts of plans that are being edited, in this process.
+    watching
+        The open streams of events about plans, and who works where.
     """
 
     settings: Settings
@@ -38,6 +41,7 @@ class Services:
     jobs: JobRunner
     limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
     rooms: Rooms = field(default_factory=Rooms)
+    watching: Watching = field(default_factory=Watching)
 
     def limit(self, what: str, per_minute: int, who: str, cost: int = 1) -> None:
         """Count a request against its limit.

@@ -12,7 +12,7 @@ from api.deps import SignedIn
 
 router = APIRouter()
 
-METHODS: Final = ("get", "post", "put", "delete")
+METHODS: Final = ("get", "post", "put", "patch", "delete")
 DEPTH: Final = 6
 """How deep examples are made from schemas: deeper nesting is left out."""
 

@@ -1,57 +1,22 @@
-"""Plans: drafts that planners edit, undo, compare and publish."""
+"""Plans: drafts that planners edit, undo and compare."""
 
 import json
-from collections.abc import Iterator
-from time import monotonic, sleep
 from typing import Annotated, Any
 
 import shapely
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import AppServices, SignedIn, Transaction
 from api.edits import Edit
-from api.schemas import JobStarted, Publishing, Text
-from api.store import actions, drafts, plans
-from api.store.transactions import transaction
+from api.schemas import Text
+from api.store import drafts, memberships, plans
 
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
 
 PlanNumber = Annotated[int, Path(ge=1, le=2**62)]
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个方案"}}
 STALE: dict[int | str, dict[str, Any]] = {**NOT_FOUND, 409: {"description": "已被他人修改，或方案已关闭"}}
-
-WATCH_S = 25.0
-"""How long one stream of events lasts; browsers open the next by themselves."""
-
-POLL_S = 0.5
-"""How often the stored revision is looked at, so that an edit in any process is seen within a second."""
-
-
-class NewPlan(BaseModel):
-    """A plan to be made."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    territory: Annotated[Text, Field(examples=["zhuanqiao"])]
-    name: Annotated[Text, Field(min_length=1, max_length=100, examples=["2026年网格调整"])]
-    description: Annotated[Text, Field(max_length=2000)] = ""
-    base: Annotated[
-        Text | None, Field(description="基于哪个版本，默认现行版本", examples=["zhuanqiao-v1"])
-    ] = None
-
-
-class PlanEntry(BaseModel):
-    """A plan."""
-
-    id: int
-    name: str
-    description: str
-    status: str
-    revision: int
-    territory: str
-    base: str
 
 
 class NewEdit(BaseModel):
@@ -72,56 +37,24 @@ class OnRevision(BaseModel):
     revision: Annotated[int, Field(ge=0, le=2**62)]
 
 
-@router.get("/territories/{code}/plans", summary="方案列表 Plans", responses=NOT_FOUND)
-def list_plans(code: str, session: Transaction, _caller: SignedIn) -> list[PlanEntry]:
-    """列出辖区的方案，最新的在前。"""
-    return [PlanEntry(**vars(plan)) for plan in plans.list_plans(session, code)]
-
-
-@router.post("/plans", status_code=201, summary="新建方案 New plan", responses=NOT_FOUND)
-def create_plan(body: NewPlan, session: Transaction, caller: SignedIn) -> PlanEntry:
-    """基于一个版本新建方案。需要规划员角色。"""
-    caller.require("planner", body.territory)
-    made = plans.create_plan(
-        session, body.territory, body.name, body.description, base=body.base, author=caller.account_id
-    )
-    plans.note(session, caller.actor, "plan.create", made)
-    return PlanEntry(**vars(made))
-
-
-@router.get("/plans/{number}", summary="方案 A plan", responses=NOT_FOUND)
-def get_plan(number: PlanNumber, session: Transaction, _caller: SignedIn) -> PlanEntry:
-    """返回一个方案及其修订号。"""
-    return PlanEntry(**vars(plans.get_plan(session, number)))
-
-
-@router.delete("/plans/{number}", summary="归档方案 Archive", responses=NOT_FOUND)
-def archive_plan(number: PlanNumber, session: Transaction, caller: SignedIn) -> PlanEntry:
-    """归档方案：以后只读，不会丢失。需要规划员角色。"""
-    plan = plans.get_plan(session, number)
-    caller.require("planner", plan.territory)
-    plans.note(session, caller.actor, "plan.archive", plan)
-    return PlanEntry(**vars(plans.archive_plan(session, number)))
-
-
 @router.get("/plans/{number}/changes", summary="修改历史 History", responses=NOT_FOUND)
 def list_changes(
     number: PlanNumber,
     session: Transaction,
-    _caller: SignedIn,
+    caller: SignedIn,
     since: Annotated[int, Query(ge=0, le=2**62)] = 0,
 ) -> dict[str, Any]:
     """列出某修订号之后的修改：谁、何时、为何、动了哪些网格。"""
-    plan = plans.get_plan(session, number)
+    plan = memberships.plan_for_reader(session, caller, number)
     return {"plan": plan.id, "revision": plan.revision, "changes": plans.history(session, number, since)}
 
 
 @router.get("/plans/{number}/zones", summary="方案中的网格 Zones of a plan", responses=NOT_FOUND)
 def list_zones(
-    number: PlanNumber, session: Transaction, _caller: SignedIn, services: AppServices, level: str = "grid"
+    number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices, level: str = "grid"
 ) -> dict[str, Any]:
     """返回方案某一层级的网格，含图形与户数、人数、面积等指标。"""
-    plan = plans.get_plan(session, number)
+    plan = memberships.plan_for_reader(session, caller, number)
     zones = drafts.zones_of(session, services.rooms, number, level)
     return {
         "plan": plan.id,
@@ -135,8 +68,7 @@ def edit(
     number: PlanNumber, body: NewEdit, session: Transaction, caller: SignedIn, services: AppServices
 ) -> dict[str, Any]:
     """做一次修改，返回变动的网格、指标、提示和迁移情况。修订号过期时返回 409。需要规划员角色。"""
-    plan = plans.get_plan(session, number)
-    caller.require("planner", plan.territory)
+    memberships.plan_for_editor(session, caller, number)
     answer = drafts.edit(
         session,
         services.rooms,
@@ -155,7 +87,7 @@ def undo(
     number: PlanNumber, body: OnRevision, session: Transaction, caller: SignedIn, services: AppServices
 ) -> dict[str, Any]:
     """撤销最近一次修改，坐标完全还原。需要规划员角色。"""
-    caller.require("planner", plans.get_plan(session, number).territory)
+    memberships.plan_for_editor(session, caller, number)
     answer = drafts.undo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.undo", answer.plan)
     return _answer(answer)
@@ -166,7 +98,7 @@ def redo(
     number: PlanNumber, body: OnRevision, session: Transaction, caller: SignedIn, services: AppServices
 ) -> dict[str, Any]:
     """重做刚撤销的修改。需要规划员角色。"""
-    caller.require("planner", plans.get_plan(session, number).territory)
+    memberships.plan_for_editor(session, caller, number)
     answer = drafts.redo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.redo", answer.plan)
     return _answer(answer)
@@ -174,43 +106,12 @@ def redo(
 
 @router.get("/plans/{number}/ledger", summary="迁移清单 Move ledger", responses=NOT_FOUND)
 def ledger(
-    number: PlanNumber, session: Transaction, _caller: SignedIn, services: AppServices
+    number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices
 ) -> dict[str, Any]:
     """按层级、类别、从哪个网格到哪个网格，统计方案会让多少对象迁移。"""
-    plan = plans.get_plan(session, number)
+    plan = memberships.plan_for_reader(session, caller, number)
     moves = drafts.ledger(session, services.rooms, number)
     return {"plan": plan.id, "revision": plan.revision, "base": plan.base, "moves": _moves(moves)}
-
-
-@router.post("/plans/{number}/publish", status_code=202, summary="发布方案 Publish", responses=STALE)
-def publish(
-    number: PlanNumber, body: Publishing, session: Transaction, caller: SignedIn, services: AppServices
-) -> JobStarted:
-    """把方案发布为新版本：检查、分配、发布在一个事务里完成。需要发布员角色。"""
-    plan = plans.get_plan(session, number)
-    caller.require("publisher", plan.territory)
-    work = actions.publishing_plan(number, body.reason, caller.name, caller.actor)
-    return JobStarted(job=services.jobs.submit("publish", {"plan": number}, caller.actor, work))
-
-
-@router.get("/plans/{number}/events", summary="方案动态 Events", responses=NOT_FOUND)
-def events(
-    number: PlanNumber, session: Transaction, _caller: SignedIn, services: AppServices
-) -> StreamingResponse:
-    """以服务器推送事件 (SSE) 告知方案的新修订号；连接每 25 秒结束一次，浏览器会自动重连。"""
-    plans.get_plan(session, number)
-    return StreamingResponse(_watch(services, number), media_type="text/event-stream")
-
-
-def _watch(services: AppServices, number: int) -> Iterator[str]:
-    end, seen = monotonic() + WATCH_S, None
-    while monotonic() < end:
-        with transaction(services.engine) as session:
-            plan = plans.get_plan(session, number)
-        if plan.revision != seen:
-            seen = plan.revision
-            yield f"event: revision\ndata: {json.dumps({'revision': seen, 'status': plan.status})}\n\n"
-        sleep(POLL_S)
 
 
 def _answer(answer: drafts.Answer) -> dict[str, Any]:

@@ -5,16 +5,19 @@ A plan is a base version and a list of changes. The draft that they make is `api
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, literal, select, text, update
 
 from api.store import audit, models, versions
 from api.store.errors import NotFoundError, StoreError
 from api.store.territories import find_territory
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
 
@@ -55,6 +58,14 @@ class PlanInfo:
         Code of its territory.
     base
         Code of the version that it is based on.
+    access
+        Who shares it: ``territory`` (its planners edit, everybody reads) or ``members``.
+    owner
+        Row of the account that made it; None for the command line.
+    created_at, updated_at
+        When it was made, and last changed.
+    territory_id
+        Row of its territory.
     """
 
     id: int
@@ -64,6 +75,11 @@ class PlanInfo:
     revision: int
     territory: str
     base: str
+    access: str
+    owner: int | None
+    created_at: datetime
+    updated_at: datetime
+    territory_id: int
 
 
 def create_plan(
@@ -125,10 +141,72 @@ def get_plan(session: Session, number: int, *, lock: bool = False) -> PlanInfo:
     return _info(*row)
 
 
-def archive_plan(session: Session, number: int) -> PlanInfo:
-    """Put a plan away: it can be read, not edited."""
+def describe_plan(
+    session: Session, number: int, *, name: str | None = None, description: str | None = None
+) -> PlanInfo:
+    """Give a plan another name or description; None leaves what is there."""
     plan = get_plan(session, number, lock=True)
+    given = {"name": name, "description": description}
+    values = {column: value for column, value in given.items() if value is not None}
+    if values:
+        session.execute(update(models.Plan).where(models.Plan.id == plan.id).values(**values))
+    return get_plan(session, number)
+
+
+def duplicate_plan(session: Session, number: int, name: str, *, author: int | None) -> PlanInfo:
+    """Copy a plan with its changes and their history, undone ones too; the copy is open and its author's own.
+
+    Who may see the copy is as for any new plan; comments, members and approval stay with the original.
+    """
+    plan = get_plan(session, number, lock=True)
+    source = session.get_one(models.Plan, plan.id)
+    copy = models.Plan(
+        territory_id=source.territory_id,
+        base_version_id=source.base_version_id,
+        name=name,
+        description=source.description,
+        revision=source.revision,
+        created_by=author,
+    )
+    session.add(copy)
+    session.flush()
+    columns = [column for column in models.Change.__table__.columns if column.name not in {"id", "plan_id"}]
+    changes = select(literal(copy.id), *columns).where(models.Change.plan_id == plan.id)
+    session.execute(
+        insert(models.Change).from_select(
+            ["plan_id", *columns], changes.order_by(models.Change.revision), include_defaults=False
+        )
+    )
+    return get_plan(session, copy.id)
+
+
+def archive_plan(session: Session, number: int) -> PlanInfo:
+    """Put a plan away: it can be read, not edited.
+
+    Raises
+    ------
+    ClosedError
+        It is published: it stays as the record of its version.
+    """
+    plan = get_plan(session, number, lock=True)
+    if plan.status == "published":
+        refuse_closed(plan)
     session.execute(update(models.Plan).where(models.Plan.id == plan.id).values(status="archived"))
+    return get_plan(session, number)
+
+
+def reopen_plan(session: Session, number: int) -> PlanInfo:
+    """Take an archived plan out again, with everything in it; an open one stays as it is.
+
+    Raises
+    ------
+    ClosedError
+        It is published.
+    """
+    plan = get_plan(session, number, lock=True)
+    if plan.status == "published":
+        refuse_closed(plan)
+    session.execute(update(models.Plan).where(models.Plan.id == plan.id).values(status="open"))
     return get_plan(session, number)
 
 
@@ -140,11 +218,35 @@ def history(session: Session, number: int, since: int = 0) -> list[dict[str, Any
                       jsonb_path_query_array(c.put, '$[*].code') AS put,
                       jsonb_path_query_array(c.delete, '$[*].code') AS deleted
                FROM change c LEFT JOIN account a ON a.id = c.made_by
-               WHERE c.plan_id = :plan AND c.revision > :since ORDER BY c.revision"""
+               WHERE c.plan_id = :plan AND c.touched > :since ORDER BY c.revision"""
         ),
         {"plan": number, "since": since},
     )
     return [dict(row._mapping) for row in rows]  # noqa: SLF001  SQLAlchemy's public way to a dict
+
+
+def zone_name(session: Session, plan: PlanInfo, level: str, code: str) -> str:
+    """Return the name of a zone as the plan has it now; its code when there is no such zone."""
+    name = session.scalar(
+        text(
+            """SELECT coalesce(
+                   (SELECT jsonb_path_query_first(c.put, '$[*] ? (@.level == $level && @.code == $code).name',
+                                                  CAST(:key AS jsonb)) #>> '{}'
+                    FROM change c WHERE c.plan_id = :plan AND NOT c.undone
+                    AND c.put @> jsonb_build_array(CAST(:key AS jsonb))
+                    ORDER BY c.revision DESC LIMIT 1),
+                   (SELECT z.name FROM zone z JOIN level l ON l.id = z.level_id JOIN version v ON v.id = z.version_id
+                    WHERE v.code = :base AND l.code = :level AND z.code = :code LIMIT 1))"""
+        ),
+        {
+            "key": json.dumps({"level": level, "code": code}),
+            "plan": plan.id,
+            "base": plan.base,
+            "level": level,
+            "code": code,
+        },
+    )
+    return code if name is None else str(name)
 
 
 def note(session: Session, actor: audit.Actor, action: str, plan: PlanInfo) -> None:
@@ -194,4 +296,17 @@ def _plans() -> Any:  # noqa: ANN401  a select of three entities
 
 
 def _info(plan: models.Plan, territory: str, base: str) -> PlanInfo:
-    return PlanInfo(plan.id, plan.name, plan.description, plan.status, plan.revision, territory, base)
+    return PlanInfo(
+        plan.id,
+        plan.name,
+        plan.description,
+        plan.status,
+        plan.revision,
+        territory,
+        base,
+        plan.access,
+        plan.created_by,
+        plan.created_at,
+        plan.updated_at,
+        plan.territory_id,
+    )

@@ -139,14 +139,6 @@ def test_an_edit_is_an_audit_event(web, planner, plan) -> None:
     assert web.events("plan.describe")[0].object == f"plan {plan}"
 
 
-def test_events_tell_the_revision_and_end(planner, plan, monkeypatch) -> None:
-    monkeypatch.setattr("api.routes.plans.WATCH_S", 0.01)
-    edited(planner, plan, 0, RENAME)
-    told = planner.get(f"/api/plans/{plan}/events")
-    assert told.headers["content-type"].startswith("text/event-stream")
-    assert 'data: {"revision": 1, "status": "open"}' in told.text
-
-
 def test_an_archived_plan_is_read_and_not_edited(planner, plan) -> None:
     assert planner.delete(f"/api/plans/{plan}").json()["status"] == "archived"
     closed = edited(planner, plan, 0, RENAME)
