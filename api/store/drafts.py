@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from sqlalchemy import func, select, update
 
-from api.store import assignments, models, versions
+from api.store import assignments, lineages, models, versions
 from api.store.plans import ClosedError, PlanInfo, get_plan, open_plan
 from api.store.territories import boundary_of, levels_of
 from api.store.zonesets import plain, read_zones
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from geo.plans import ZoneFigures
+    from geo.plans.draft import Key
 
 ROOMS_KEPT = 8
 """Plans whose drafts are kept in memory; a city of ten million households takes some 500 MB each."""
@@ -133,12 +134,13 @@ def edit(
     ClosedError
         The plan is published or archived.
     RefusedError
-        The change would break law 1.
+        The change would break law 1, or use a retired code again.
     """
     plan = open_plan(session, number, revision)
     room = rooms.enter(session, plan)
     with room.lock:
         change = make(room.draft)
+        lineages.refuse_retired(session, plan, room.draft, change)
         return _carry_out(session, rooms, plan, room, change, reason=reason, author=author)
 
 
@@ -174,8 +176,7 @@ def redo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
     )
     if row is None:
         raise ClosedError("没有可重做的修改。", "nothing to redo", remedy="")
-    change = _change({"operation": row.operation, "put": row.put, "delete": row.delete})
-    return _replay(session, rooms, plan, row, change, undone=False)
+    return _replay(session, rooms, plan, row, _done(row), undone=False)
 
 
 def ledger(session: Session, rooms: Rooms, number: int) -> pd.DataFrame:
@@ -191,8 +192,22 @@ def zones_of(session: Session, rooms: Rooms, number: int, level: str) -> list[tu
         return list(zip(zones, room.census.figures(zones), strict=True))
 
 
-def furnish(session: Session, plan: PlanInfo) -> Room:
-    """Make the draft and census of a plan from its base version, its subjects and its changes."""
+def furnish(
+    session: Session,
+    plan: PlanInfo,
+    told: Callable[[models.Change, Change, pd.DataFrame], None] | None = None,
+) -> Room:
+    """Make the draft and census of a plan from its base version, its subjects and its changes.
+
+    Parameters
+    ----------
+    session
+        Where to read.
+    plan
+        The plan.
+    told
+        Called with every standing change, in order, as stored and as done, and with the moves that it made.
+    """
     version = versions.get_version(session, plan.base)
     levels = [stored.level for stored in levels_of(session, version.territory_id)]
     draft = Draft.from_frame(read_zones(session, version), levels, boundary_of(session, version.territory_id))
@@ -212,8 +227,10 @@ def furnish(session: Session, plan: PlanInfo) -> Room:
         .order_by(models.Change.revision)
     )
     for row in rows:
-        change = _change({"operation": row.operation, "put": row.put, "delete": row.delete})
-        census.follow(draft, change, draft.apply(change))
+        change = _done(row)
+        moves = census.follow(draft, change, draft.apply(change))
+        if told is not None:
+            told(row, change, moves)
     return Room(plan.revision, draft, census)
 
 
@@ -292,7 +309,12 @@ def _stored(change: Change) -> dict[str, Any]:
             for zone in change.put
         ],
         "delete": [{"level": level, "code": code} for level, code in change.delete],
+        "lineage": [{"from": list(old), "to": list(new)} for old, new in change.lineage],
     }
+
+
+def _done(row: models.Change) -> Change:
+    return _change({"operation": row.operation, "put": row.put, "delete": row.delete, "lineage": row.lineage})
 
 
 def _change(stored: dict[str, Any]) -> Change:
@@ -312,4 +334,11 @@ def _change(stored: dict[str, Any]) -> Change:
             for item in stored["put"]
         ),
         tuple((item["level"], item["code"]) for item in stored["delete"]),
+        # Inverses stored before lineage was kept have none.
+        tuple((_key(pair["from"]), _key(pair["to"])) for pair in stored.get("lineage", ())),
     )
+
+
+def _key(stored: list[str]) -> Key:
+    level, code = stored
+    return level, code
