@@ -1,7 +1,7 @@
 // What a user can do. Panels and map call these; they ask the service, change the state and move the map.
 import * as api from "./api.js";
 import { use } from "./language.js";
-import { bboxOf } from "./shapes.js";
+import { bboxOf, roomy } from "./shapes.js";
 import { levelOf, openingLevel } from "./state.js";
 
 /**
@@ -273,7 +273,7 @@ export class Actions {
     this.#lend(["faults", fault.level]);
     this.store.set({ subject: { type: "fault", number }, tab: tab === "faults" ? tab : "details", problem: null });
     this.map.chooseFault(number);
-    this.map.flyTo(fault.bbox, 18);
+    this.map.flyTo(roomy(fault.bbox), 19.5);
   }
 
   /** @param {string} address */

@@ -72,6 +72,12 @@ export interface Version {
   stations: number;
   coverage: { minutes: number; households_reached: number; households_total: number; share: number | null }[];
   map_approval: string;
+  /** When repairs were last proposed; null for never. */
+  repair_proposed_at: string | null;
+  /** Set on a draft that repairs were accepted into. */
+  repaired: import("./contract-fusion").Repaired | null;
+  /** When its departments' layers were last fused; null for never. */
+  fused_at: string | null;
 }
 
 export interface Person {
@@ -254,7 +260,15 @@ export interface PlanAnswer {
 }
 
 export type Edit =
-  | { operation: "move_border"; level: string; moves: [LonLat, LonLat][] }
+  | {
+      operation: "move_border";
+      level: string;
+      moves: [LonLat, LonLat][];
+      /** New vertices: the ends of the border's segment, and where it goes. */
+      inserts?: [LonLat, LonLat, LonLat][];
+      /** Vertices that are taken away. */
+      removes?: LonLat[];
+    }
   | { operation: "redraw_border"; level: string; codes: [string, string]; line: LonLat[] }
   | { operation: "split"; level: string; code: string; line: LonLat[]; codes: string[] }
   | { operation: "merge"; level: string; codes: string[] }

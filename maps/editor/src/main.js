@@ -3,16 +3,22 @@ import "./styles/app.css";
 import { Actions, languageKept } from "./actions.js";
 import { coloursOf } from "./colouring.js";
 import { fill, h } from "./dom.js";
+import { Fusing } from "./fusing.js";
 import * as figures from "./figures.js";
 import { nameOf, t } from "./language.js";
+import { FusionLayer } from "./map/fusion.js";
+import { RepairLayer } from "./map/repairs.js";
 import { GridMap } from "./map/view.js";
+import { belowFusion, showFusion, showRepairs } from "./overlays.js";
 import { foot, sidePanel, troubles } from "./panels/frame.js";
+import { fusionLegend } from "./panels/fusion.js";
 import { header } from "./panels/header.js";
 import { questions } from "./panels/dialog.js";
 import { toolbar } from "./panels/toolbar.js";
 import { layersCard, legend, zoomButtons } from "./panels/controls.js";
 import * as permalink from "./permalink.js";
 import { commandOf } from "./plan/keys.js";
+import { Repairing } from "./repairing.js";
 import { levelOf, Store, valueOf } from "./state.js";
 import { Workbench } from "./workbench.js";
 
@@ -22,6 +28,9 @@ const actions = new Actions(store);
 actions.speak(languageKept());
 const { dialog, ask } = questions(store);
 const bench = new Workbench(store, actions, ask);
+const repairing = new Repairing(store, actions);
+const fusing = new Fusing(store, actions, ask);
+fusing.openPlan = (plan) => bench.openPlan(plan);
 
 const mapElement = h("div", { class: "map", id: "map", tabindex: 0, role: "application", "aria-label": t("map") });
 const tip = h("div", { class: "tip", hidden: true });
@@ -31,8 +40,8 @@ fill(
   app,
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
   header(store, actions, bench),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), legend(store)), toolbar(store, bench), troubles(store, actions), empty, tip),
-  sidePanel(store, actions),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), legend(store), fusionLegend(store, fusing)), toolbar(store, bench), troubles(store, actions), empty, tip),
+  sidePanel(store, actions, { repairing, fusing }),
   line.line,
   dialog,
 );
@@ -42,7 +51,8 @@ const map = new GridMap(
   {
     onclick: ([hit], point, adds) => {
       const { plan, tool } = store.state;
-      if (plan && (hit?.type === "zone" || !hit || tool)) bench.pick(hit?.type === "zone" ? hit.code : null, adds);
+      if (fusing.shown) void lookAt(point);
+      else if (plan && (hit?.type === "zone" || !hit || tool)) bench.pick(hit?.type === "zone" ? hit.code : null, adds);
       else if (!hit) actions.clear();
       else if (hit.type === "zone") void actions.selectZone(hit.level, hit.code, point, false);
       else if (hit.type === "station") void actions.selectStation(hit.code);
@@ -80,9 +90,22 @@ function describe(hit) {
   return h("b", {}, faults?.find(({ number }) => number === hit.number)?.message);
 }
 
-store.on(["level", "shown", "zones", "colour"], ({ level, shown, zones, colour }) => {
-  map.showLook({ level, shown, colours: zones && coloursOf(zones, colour) });
+store.on(["level", "shown", "zones", "colour", "tab", "fusion", "plan", "version"], ({ level, shown, zones, colour, version }) => {
+  // Below a fusion there are no coloured zones: its own colours mean something else.
+  if (fusing.shown) map.showLook({ level: "", shown: belowFusion(shown, version), colours: null });
+  else map.showLook({ level, shown, colours: zones && coloursOf(zones, colour) });
 });
+const repairLayer = new RepairLayer(map.map);
+const fusionLayer = new FusionLayer(map);
+showRepairs(store, actions, map, repairLayer);
+showFusion(store, fusing, fusionLayer);
+
+/** Says what a place is in the fusion, and which conflict lies there. @param {import("./contract").LonLat} point */
+async function lookAt(point) {
+  const [number = 0] = fusionLayer.at(point);
+  fusing.set({ chosen: number });
+  await fusing.askGround(point);
+}
 store.on(["plan", "level", "zones", "colour", "picked"], ({ plan, level, zones, colour, picked }) => {
   const planned = /** @type {import("./contract").PlanZone[]} */ (zones ?? []).filter((zone) => zone.level === level);
   map.showPlan(plan && { level, zones: planned, colours: coloursOf(planned, colour), picked });
@@ -130,7 +153,15 @@ document.addEventListener("keydown", (event) => {
     document.getElementById("search")?.focus();
   } else if (!typing && !dialog.open && store.state.plan) {
     if (obey(commandOf(event))) event.preventDefault();
-  } else if (event.key === "Escape" && !typing && !dialog.open) actions.clear();
+  } else if (event.key === "Escape" && !typing && !dialog.open) {
+    actions.clear();
+    fusing.leaveGround();
+  } else if (event.key.toUpperCase() === "N" && !typing && !dialog.open && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    // The next of what is listed; while a plan is open the key means something of the plan's.
+    const { tab } = store.state;
+    if (tab === "fusion") fusing.next(event.shiftKey ? -1 : 1);
+    else repairing.next(event.shiftKey ? -1 : 1);
+  }
 });
 
 /** Carries out a key; false when it means nothing here.
@@ -180,6 +211,6 @@ if (link.colour && ["households", "people", "businesses", "institutions", "none"
   actions.setColour(/** @type {import("./state").Colour} */ (link.colour));
 }
 // Browser tests ask where the map is and where a place is on the screen.
-Object.assign(window, { onegrid: { store, map, bench } });
+Object.assign(window, { onegrid: { store, map, bench, repairLayer, fusionLayer } });
 await start(link);
 app.removeAttribute("aria-busy");

@@ -74,3 +74,12 @@ export function lengthened(line, degrees = 1e-6) {
   if (line.length < 2) return line;
   return [beyond(line[0], line[1]), ...line.slice(1, -1), beyond(line[line.length - 1], line[line.length - 2])];
 }
+
+/** Degrees around a small place, so that one sees where it is: about 25 m. */
+const ROOM = 0.00025;
+
+/** A box with room around it. @param {import("./contract").Bbox} bbox @returns {import("./contract").Bbox} */
+export function roomy([west, south, east, north]) {
+  const [x, y] = [Math.max(0.3 * (east - west), ROOM), Math.max(0.3 * (north - south), ROOM)];
+  return [west - x, south - y, east + x, north + y];
+}

@@ -4,7 +4,7 @@
  * @typedef {import("./contract").Zone} Zone
  * @typedef {import("./contract").LonLat} LonLat
  * @typedef {"households" | "people" | "businesses" | "institutions" | "balance" | "department" | "parent" | "none"} Colour
- * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation" | "plan" | "moves" | "history"} Tab
+ * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation" | "fusion" | "plan" | "moves" | "history"} Tab
  */
 
 /**
@@ -41,12 +41,15 @@
  * @property {import("./contract").Move[] | null} moves the plan's ledger; null while it is read
  * @property {import("./contract").PlanChange[] | null} changes the plan's history; null while it is read
  * @property {import("./contract").Job | null} job that the page waits for
+ * @property {import("./repairing").RepairView | null} repair proposals of repair of the version shown; null while unknown
+ * @property {import("./fusing").FusionView | null} fusion of the version shown; null while unknown
  * @property {import("./contract").Profile | null} profile rules of the territory shown
  * @property {import("./contract").Comment[] | null} comments on the plan; null while they are read
  * @property {import("./contract").Presence[]} company who else works in the plan
  * @property {number} waiting edits that were made while the service could not be reached, and are sent later
  * @property {import("./plan/comparing").Shown | null} compared what is compared with what
  * @property {import("./plan/proposing").Shown | null} proposed a proposal that is shown on the map
+ * @property {boolean} pinning whether the next click on the map pins a comment
  * @property {boolean} moving whether those who move are drawn on the map
  */
 
@@ -74,12 +77,15 @@ const initial = () => ({
   moves: null,
   changes: null,
   job: null,
+  repair: null,
+  fusion: null,
   profile: null,
   comments: null,
   company: [],
   waiting: 0,
   compared: null,
   proposed: null,
+  pinning: false,
   moving: false,
 });
 

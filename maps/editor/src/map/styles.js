@@ -7,7 +7,7 @@ import Style from "ol/style/Style.js";
 import Text from "ol/style/Text.js";
 import palette from "../../palette.json";
 
-const FONT = '"Noto Sans SC","Source Han Sans SC","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif';
+export const FONT = '"Noto Sans SC","Source Han Sans SC","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif';
 
 /** @typedef {import("ol/Feature.js").FeatureLike} FeatureLike */
 
@@ -170,14 +170,22 @@ export const stationLabel = (name) =>
  * @param {string} severity
  * @param {boolean} chosen
  */
-export function fault(number, severity, chosen) {
+/**
+ * @param {number} number
+ * @param {string} severity
+ * @param {boolean} chosen
+ * @param {boolean} [hollow] something else is drawn in it
+ */
+export function fault(number, severity, chosen, hollow = false) {
   const color = severity === "error" ? palette.fault : palette.warning;
+  // Beside the place, which may be smaller than its number.
+  const lift = chosen ? 26 : 0;
   const shape = kept(
-    `fault ${severity} ${chosen}`,
+    `fault ${severity} ${chosen} ${hollow}`,
     () =>
       new Style({
         stroke: new Stroke({ color, width: chosen ? 3 : 1.5 }),
-        fill: new Fill({ color: `${color}${chosen ? "66" : "40"}` }),
+        fill: hollow ? undefined : new Fill({ color: `${color}${chosen ? "66" : "40"}` }),
         zIndex: chosen ? 6 : 5,
       }),
   );
@@ -190,12 +198,13 @@ export function fault(number, severity, chosen) {
           radius: (String(number).length > 2 ? 11 : 9) + (chosen ? 2 : 0),
           fill: new Fill({ color }),
           stroke: new Stroke({ color: "#ffffff", width: chosen ? 2.5 : 1.5 }),
+          displacement: [0, lift],
         }),
         text: new Text({
           text: String(number),
           font: `600 ${chosen ? 12 : 11}px ${FONT}`,
           fill: new Fill({ color: "#ffffff" }),
-          offsetY: 0.5,
+          offsetY: 0.5 - lift,
         }),
         zIndex: chosen ? 2e6 : 1e6 - number,
       }),

@@ -4,21 +4,28 @@ import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { details } from "./details.js";
 import { historyList, moveList, planTable } from "./plan.js";
-import { faultList, reconciliation, stationList, zoneTable } from "./tables.js";
+import { fusionPanel } from "./fusion.js";
+import { faultList } from "./repairs.js";
+import { reconciliation, stationList, zoneTable } from "./tables.js";
 
 /** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
 /** @typedef {import("../state").Tab} Tab */
 
-const TABS = /** @type {Tab[]} */ (["details", "zones", "faults", "stations", "reconciliation"]);
+const TABS = /** @type {Tab[]} */ (["details", "zones", "faults", "fusion", "stations", "reconciliation"]);
 const PLAN_TABS = /** @type {Tab[]} */ (["plan", "moves", "history", "details"]);
 
-/** @param {Store} store @param {Actions} actions */
-export function sidePanel(store, actions) {
+/**
+ * @param {Store} store
+ * @param {Actions} actions
+ * @param {{ repairing: import("../repairing").Repairing, fusing: import("../fusing").Fusing }} acts
+ */
+export function sidePanel(store, actions, { repairing, fusing }) {
   /** @type {Record<Tab, HTMLElement>} */
   const pages = {
     details: details(store, actions),
     zones: zoneTable(store, actions),
-    faults: faultList(store, actions),
+    faults: faultList(store, actions, repairing),
+    fusion: fusionPanel(store, fusing),
     stations: stationList(store, actions),
     reconciliation: reconciliation(store),
     plan: planTable(store, actions),
