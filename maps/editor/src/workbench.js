@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { applied, changedByOthers, moved, refreshed, touchedBy, withFreeCodes } from "./plan/changes.js";
 import { nextCodes } from "./plan/codes.js";
-import { editOf, gestureOf, pickedAfter, toolOf } from "./plan/tools.js";
+import { editOf, gestureOf, keptBy, pickedAfter } from "./plan/tools.js";
 import { bboxOf } from "./shapes.js";
 import { t } from "./language.js";
 
@@ -209,9 +209,7 @@ export class Workbench {
     const { tool, picked } = this.store.state;
     if (name === "merge" && picked.length >= 2) return void this.#edit({ operation: "merge", level: this.store.state.level, codes: picked });
     if (name === tool) return this.store.set({ tool: "" });
-    // A tool starts with as many zones as it is about, not with more.
-    const most = toolOf(name)?.zones ?? 0;
-    this.store.set({ tool: name, picked: name === "merge" || picked.length <= most ? picked : [], problem: null });
+    this.store.set({ tool: name, picked: keptBy(name, picked), problem: null });
   }
 
   /** Puts the tool away; without one, picks nothing. */

@@ -102,8 +102,8 @@ export class PlanLayer {
     this.interactions = [];
     this.draw = null;
     if (gesture === "drag") this.interactions = [this.#modify()];
-    if (gesture === "line" || gesture === "area") {
-      this.draw = this.#draw(gesture);
+    if (gesture === "line" || gesture === "area" || gesture === "units") {
+      this.draw = this.#draw(gesture === "line" ? "line" : "area");
       this.interactions = [this.draw, new Snap({ source: this.source, pixelTolerance: SNAP_PX })];
     }
     for (const interaction of this.interactions) this.map.addInteraction(interaction);

@@ -64,7 +64,8 @@ export function touchedBy(edit, zones) {
     case "redraw_border":
       return [...edit.codes];
     case "move_border": {
-      const moved = new Set(edit.moves.map(([from]) => from.join()));
+      const ends = [...edit.moves.map(([from]) => from), ...(edit.inserts ?? []).flatMap(([a, b]) => [a, b]), ...(edit.removes ?? [])];
+      const moved = new Set(ends.map((at) => at.join()));
       return zones.filter(({ geometry }) => coordinatesOf(geometry).some((at) => moved.has(at.join()))).map(({ code }) => code);
     }
     case "paint":

@@ -17,5 +17,5 @@ export function commandOf({ key, ctrlKey, metaKey, shiftKey, altKey }) {
   if (key === "Escape") return "escape";
   if (key === "Enter") return "finish";
   if (key === "Delete") return "delete";
-  return TOOLS.find((tool) => tool.key === letter)?.name ?? null;
+  return TOOLS.find(({ key: own, also }) => own === letter || also === letter)?.name ?? null;
 }
