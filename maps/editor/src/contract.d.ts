@@ -72,6 +72,12 @@ export interface Version {
   stations: number;
   coverage: { minutes: number; households_reached: number; households_total: number; share: number | null }[];
   map_approval: string;
+  /** When repairs were last proposed; null for never. */
+  repair_proposed_at: string | null;
+  /** Set on a draft that repairs were accepted into. */
+  repaired: import("./contract-fusion").Repaired | null;
+  /** When its departments' layers were last fused; null for never. */
+  fused_at: string | null;
 }
 
 export interface Person {

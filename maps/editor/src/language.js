@@ -1,12 +1,15 @@
 // Words of the page: Chinese first, English by a switch. The service's own messages come in both languages.
+import fusion from "./words/fusion.js";
 import page from "./words/page.js";
 import plan from "./words/plan.js";
+import tools from "./words/tools.js";
+import repairs from "./words/repairs.js";
 import tools from "./words/tools.js";
 
 /** @typedef {"zh" | "en"} Language */
 
 /** @type {Record<string, [zh: string, en: string]>} */
-const WORDS = { ...page, ...plan, ...tools };
+const WORDS = { ...page, ...plan, ...repairs, ...fusion, ...tools, ...tools };
 
 let current = /** @type {Language} */ ("zh");
 
@@ -27,6 +30,8 @@ export function t(key, ...values) {
   const text = words[current === "en" ? 1 : 0];
   return text.replace(/\{(\d)\}/g, (_, index) => String(values[Number(index)] ?? ""));
 }
+
+export const isEnglish = () => current === "en";
 
 /** English names of what the service names in Chinese. */
 const LEVELS_EN = /** @type {Record<string, string>} */ ({
