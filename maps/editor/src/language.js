@@ -2,14 +2,13 @@
 import fusion from "./words/fusion.js";
 import page from "./words/page.js";
 import plan from "./words/plan.js";
-import tools from "./words/tools.js";
 import repairs from "./words/repairs.js";
 import tools from "./words/tools.js";
 
 /** @typedef {"zh" | "en"} Language */
 
 /** @type {Record<string, [zh: string, en: string]>} */
-const WORDS = { ...page, ...plan, ...repairs, ...fusion, ...tools, ...tools };
+const WORDS = { ...page, ...plan, ...repairs, ...fusion, ...tools };
 
 let current = /** @type {Language} */ ("zh");
 
