@@ -35,6 +35,11 @@ TRAILER = b"\xff\xff"
 GEOMETRY = "bytea"
 """A geometry travels as EWKB, which is what bytea sends too."""
 
+INT4_ARRAY = "bytea"
+"""An array of whole numbers travels as `encode_int4_array` makes it."""
+
+_INT4_OID = 23
+
 PACKED_SPAN = 4_000_000
 """Numbers of the first field that go into one message when reading: some 120 MB."""
 
@@ -83,25 +88,20 @@ def copy_rows(
     return count
 
 
-def encode(fields: Sequence[Field], values: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return rows of fixed width in the binary format, all of them made by array operations.
+def encode_int4_array(values: NDArray[np.int32]) -> bytes:
+    """Return a one-dimensional ``int4[]`` without NULLs as PostgreSQL receives it (array_recv in its arrayfuncs.c)."""
+    elements = np.empty(len(values), dtype=_ELEMENT)
+    elements["size"], elements["value"] = 4, values
+    return np.array([1, 0, _INT4_OID, len(values), 1], dtype=">i4").tobytes() + elements.tobytes()
 
-    Parameters
-    ----------
-    fields
-        The columns in order.
-    values
-        Their arrays, of equal length.
-    """
-    layout: list[tuple[str, str]] = [("_count", ">i2")]
-    for name, kind in fields:
-        layout += [(f"_{name}", ">i4"), (name, f">{kind}")]
-    rows = np.empty(len(values[fields[0][0]]), dtype=np.dtype(layout))
-    rows["_count"] = len(fields)
-    for name, kind in fields:
-        rows[f"_{name}"] = np.dtype(kind).itemsize
-        rows[name] = values[name]
-    return rows.tobytes()
+
+def decode_int4_array(sent: bytes) -> NDArray[np.int32]:
+    """Return what ``array_send`` made of a one-dimensional ``int4[]`` without NULLs."""
+    head = 4 * 5  # dimensions, whether there are NULLs, type, length, lower bound
+    return np.frombuffer(sent, dtype=_ELEMENT, offset=head)["value"].astype(np.int32)
+
+
+_ELEMENT = np.dtype([("size", ">i4"), ("value", ">i4")])
 
 
 def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray[Any]:
@@ -138,6 +138,26 @@ def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray
     for name, _ in fields:
         result[name] = rows[name][order]
     return result
+
+
+def read_shapes(session: Session, query: str, values: Mapping[str, object]) -> gpd.GeoDataFrame:
+    """Return rows of a query as a frame in EPSG:4490; its column ``geometry`` is WKB and travels as it is.
+
+    Parameters
+    ----------
+    session
+        Where to read.
+    query
+        In psycopg's words; it holds no foreign text.
+    values
+        What ``%(name)s`` stand for.
+    """
+    with raw_connection(session).cursor(binary=True) as cursor:
+        rows = cursor.execute(query.encode(), values).fetchall()
+        names = [column.name for column in cursor.description or ()]
+    columns = dict(zip(names, zip(*rows, strict=True) if rows else ([] for _ in names), strict=True))
+    geometry = shapely.from_wkb(np.array(columns.pop("geometry"), dtype=object))
+    return gpd.GeoDataFrame(columns, geometry=geometry, crs=INTERNAL_CRS)
 
 
 def geo_frame(result: Result[Any]) -> gpd.GeoDataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 from sqlalchemy import func, select, text
@@ -14,11 +15,13 @@ from api.store import audit, bulk, models
 from api.store.errors import StoreError
 from api.store.networks import read_streets
 from api.store.progress import Progress, silent
+from api.store.subject_blocks import read_subjects
 from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, get_version
 from api.store.zonesets import column, read_zones
 from geo.coverage import find_faults
 from geo.crs import INTERNAL_CRS, to_internal
+from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -190,14 +193,11 @@ def _exception_areas(session: Session, territory_id: int) -> gpd.GeoSeries | Non
 
 def _subjects_for_check(session: Session, version: VersionInfo) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return where the people and firms are, and the footprints that must not be cut."""
-    points = bulk.read_fixed(
-        session,
-        f"""SELECT id, ST_X(location) AS lon, ST_Y(location) AS lat FROM subject
-            WHERE territory_id = {version.territory_id} AND location IS NOT NULL
-                AND kind NOT IN ('estate', 'building')""",  # noqa: S608  a number
-        (("id", "i8"), ("lon", "f8"), ("lat", "f8")),
-    )
-    located = gpd.GeoDataFrame(geometry=shapely.points(points["lon"], points["lat"]), crs=INTERNAL_CRS)
+    subjects = read_subjects(session, version.territory_id)
+    lived_in = [kind not in CUTTABLE for kind in SUBJECT_KINDS]
+    chosen = subjects.placed & np.array(lived_in)[subjects.kinds]
+    points = shapely.points(subjects.lon[chosen], subjects.lat[chosen])
+    located = gpd.GeoDataFrame(geometry=points, crs=INTERNAL_CRS)
     rows = session.execute(
         text(
             """SELECT code, kind, name, ST_AsBinary(footprint) AS geometry FROM subject

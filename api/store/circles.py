@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -13,19 +13,17 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from api.store import audit, bulk
-from api.store.assignments import NO_PEOPLE, read_subjects
 from api.store.errors import NotFoundError
 from api.store.networks import read_network, read_stations
 from api.store.progress import Progress, silent
+from api.store.subject_blocks import Subjects, read_subjects
 from api.store.versions import get_version
 from geo.circles import coverage_of, service_circles
 from geo.crs import INTERNAL_CRS
-from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
 MINUTES = (5, 10, 15)
@@ -135,14 +133,14 @@ def compute_circles(
     return CirclesReport(info.code, len(stations), count, tuple(coverage_lines(session, info.code)))
 
 
-def _subject_frame(subjects: NDArray[Any]) -> gpd.GeoDataFrame:
+def _subject_frame(subjects: Subjects) -> gpd.GeoDataFrame:
     points = np.full(len(subjects), None, dtype=object)
-    usable = np.isfinite(subjects["lon"]) & np.isfinite(subjects["lat"])
-    points[usable] = shapely.points(subjects["lon"][usable], subjects["lat"][usable])
-    people = pd.array(np.where(subjects["people"] == NO_PEOPLE, 0, subjects["people"]), dtype="Int64")
-    people[subjects["people"] == NO_PEOPLE] = pd.NA
-    kinds = np.array(SUBJECT_KINDS, dtype=object)[subjects["kind"]]
-    return gpd.GeoDataFrame({"kind": kinds, "people": people}, geometry=points, crs=INTERNAL_CRS)
+    placed = subjects.placed
+    points[placed] = shapely.points(subjects.lon[placed], subjects.lat[placed])
+    people = pd.arrays.IntegerArray(subjects.people.astype(np.int64), subjects.people_unknown)
+    return gpd.GeoDataFrame(
+        {"kind": subjects.kind_names, "people": people}, geometry=points, crs=INTERNAL_CRS
+    )
 
 
 def _sums(reached: pd.DataFrame) -> dict[tuple[str | None, int], dict[str, int | None]]:

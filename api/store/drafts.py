@@ -15,12 +15,12 @@ import numpy as np
 import shapely
 from sqlalchemy import func, select, update
 
-from api.store import assignments, lineages, models, versions
+from api.store import lineages, models, versions
 from api.store.plans import ClosedError, PlanInfo, get_plan, open_plan
+from api.store.subject_blocks import read_subjects
 from api.store.territories import boundary_of, levels_of
 from api.store.zonesets import plain, read_zones
 from geo.plans import EXCEPTION, Census, Change, Draft, PlanZone, Profile, warnings_of
-from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,14 +211,13 @@ def furnish(
     version = versions.get_version(session, plan.base)
     levels = [stored.level for stored in levels_of(session, version.territory_id)]
     draft = Draft.from_frame(read_zones(session, version), levels, boundary_of(session, version.territory_id))
-    subjects = assignments.read_subjects(session, version.territory_id)
-    unknown = subjects["people"] == assignments.NO_PEOPLE
+    subjects = read_subjects(session, version.territory_id)
     census = Census(
-        subjects["id"],
-        np.array(SUBJECT_KINDS, dtype=object)[subjects["kind"]],
-        np.where(unknown, np.nan, subjects["people"]),
-        subjects["lon"],
-        subjects["lat"],
+        subjects.ids,
+        subjects.kind_names,
+        np.where(subjects.people_unknown, np.nan, subjects.people),
+        subjects.lon,
+        subjects.lat,
     )
     census.settle(draft)
     rows = session.scalars(

@@ -10,9 +10,8 @@ import pandas as pd
 import shapely
 from sqlalchemy import text
 
-from api.store.assignments import NO_PEOPLE, read_subjects
+from api.store.subject_blocks import read_subjects
 from geo.crs import INTERNAL_CRS
-from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +28,11 @@ def read_located(session: Session, territory_id: int) -> gpd.GeoDataFrame:
         Columns ``kind``, ``people`` (Int64, missing where unknown), ``geometry`` (points, EPSG:4490).
     """
     subjects = read_subjects(session, territory_id)
-    subjects = subjects[np.isfinite(subjects["lon"]) & np.isfinite(subjects["lat"])]
-    unknown = subjects["people"] == NO_PEOPLE
-    people = pd.arrays.IntegerArray(subjects["people"].astype(np.int64), unknown)
-    kinds = np.array(SUBJECT_KINDS, dtype=object)[subjects["kind"]]
-    points = shapely.points(subjects["lon"], subjects["lat"])
-    return gpd.GeoDataFrame({"kind": kinds, "people": people}, geometry=points, crs=INTERNAL_CRS)
+    placed = subjects.placed
+    people = pd.arrays.IntegerArray(subjects.people[placed].astype(np.int64), subjects.people_unknown[placed])
+    points = shapely.points(subjects.lon[placed], subjects.lat[placed])
+    columns = {"kind": subjects.kind_names[placed], "people": people}
+    return gpd.GeoDataFrame(columns, geometry=points, crs=INTERNAL_CRS)
 
 
 def read_footprints(session: Session, territory_id: int, kinds: Sequence[str]) -> gpd.GeoDataFrame:

@@ -16,8 +16,10 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
+    Integer,
     MetaData,
     SmallInteger,
     Text,
@@ -473,27 +475,62 @@ class AssignmentRun(Base):
     made_at: Mapped[datetime] = _now()
 
 
-class Assignment(Base):
-    """The zone of a subject at a level, or the reason why it has none. Partitioned by run, written by COPY."""
+class AssignmentLevel(Base):
+    """The zones of a level that a run names, in the order in which its slots count them."""
 
-    __tablename__ = "assignment"
-    subject_id: Mapped[int] = mapped_column(primary_key=True)
-    level_id: Mapped[int] = mapped_column(primary_key=True)
+    __tablename__ = "assignment_level"
+    run_id: Mapped[int] = mapped_column(ForeignKey("assignment_run.id", ondelete="CASCADE"), primary_key=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id", ondelete="CASCADE"), primary_key=True)
+    zone_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    __table_args__ = (CheckConstraint("array_position(zone_ids, NULL) IS NULL", name="zones_named"),)
+
+
+class AssignmentBlock(Base):
+    """Where the subjects of one block are at a level of a run. See `api.store.runs`."""
+
+    __tablename__ = "assignment_block"
     run_id: Mapped[int] = mapped_column(primary_key=True)
-    zone_id: Mapped[int | None]
-    reason: Mapped[str | None]
-    __table_args__ = (
-        CheckConstraint("(zone_id IS NULL) <> (reason IS NULL)", name="zone_or_reason"),
-        _one_of("reason", "outside", "gap", "no_location", "bad_location"),
-        # A run's rows are written by zone: a range of blocks finds a zone's subjects, at no cost in making it.
-        Index(
-            "ix_assignment_zone_id",
-            "zone_id",
-            postgresql_using="brin",
-            postgresql_with={"pages_per_range": 16},
-        ),
-        {"postgresql_partition_by": "LIST (run_id)"},
+    position: Mapped[int] = mapped_column(
+        primary_key=True, comment="of the block: number of its subjects >> 13"
     )
+    level_id: Mapped[int] = mapped_column(primary_key=True)
+    subject_block_id: Mapped[int | None] = mapped_column(
+        comment="the block as it was: gone as soon as anything about its subjects is changed"
+    )
+    first_id: Mapped[int] = mapped_column(comment="number of the subject of the first slot")
+    slots: Mapped[list[int]] = mapped_column(
+        ARRAY(Integer),
+        comment="by number of subject: place among zone_ids from 1, minus a reason's code, 0: no subject",
+    )
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["run_id", "level_id"],
+            ["assignment_level.run_id", "assignment_level.level_id"],
+            ondelete="CASCADE",
+        ),
+        CheckConstraint("first_id >> 13 = position", name="positioned"),
+    )
+
+
+class SubjectBlock(Base):
+    """A copy of subjects in columns, read instead of them while it has no mark. See `api.store.subject_blocks`."""
+
+    __tablename__ = "subject_block"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(comment="number of its subjects >> 13")
+    subjects: Mapped[int] = mapped_column(Integer, comment="how many")
+    packed: Mapped[bytes] = mapped_column(comment="their numbers, longitudes, latitudes, people and kinds")
+    __table_args__ = (UniqueConstraint("territory_id", "position"),)
+
+
+class SubjectMark(Base):
+    """A block of subjects of which something was written since it was copied. Triggers of ``subject`` leave it."""
+
+    __tablename__ = "subject_mark"
+    id: Mapped[int] = _id()
+    territory_id: Mapped[int] = mapped_column(ForeignKey("territory.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
 
 
 class ZoneCount(Base):
@@ -686,6 +723,26 @@ class FusionCell(Base):
     people_unknown: Mapped[int] = mapped_column(comment="households whose people are unknown")
     geom: Mapped[WKBElement] = _geometry("GEOMETRY")
     __table_args__ = (Index("ix_fusion_cell_geom", "geom", postgresql_using="gist"),)
+
+
+class PartitionZone(Base):
+    """A grid of a proposal along street blocks."""
+
+    __tablename__ = "partition_zone"
+    proposal_id: Mapped[int] = mapped_column(
+        ForeignKey("partition_proposal.id", ondelete="CASCADE"), primary_key=True
+    )
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    parent: Mapped[str | None]
+    before: Mapped[str | None] = mapped_column(comment="zone that most of its households were in")
+    household: Mapped[int]
+    area_m2: Mapped[float]
+    compactness: Mapped[float]
+    note: Mapped[str] = mapped_column(comment="why it is outside the limits; empty: it is not")
+    attributes: Mapped[dict[str, Any]]
+    geom: Mapped[WKBElement] = _geometry("GEOMETRY")
 
 
 class Circle(Base):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
-HEAD = "0005"
+HEAD = "0006"
 """Newest revision. Stated here so that an ordinary start need not import Alembic; a test compares it."""
 
 POSTGIS_MIN = (3, 3)
@@ -30,11 +30,9 @@ def is_ours(
     reflected: bool,  # noqa: FBT001  Alembic's signature
     compare_to: Any,  # noqa: ANN401
 ) -> bool:
-    """Tell Alembic which objects are OneGrid's: not PostGIS's tables, nor the partitions of assignments."""
+    """Tell Alembic which objects are OneGrid's: not PostGIS's tables."""
     del item
-    if kind == "table" and reflected and compare_to is None:
-        return not (name == "spatial_ref_sys" or re.fullmatch(r"assignment_\d+", name or ""))
-    return True
+    return not (kind == "table" and reflected and compare_to is None and name == "spatial_ref_sys")
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -55,8 +55,8 @@ _SUBJECTS = text("""
     WHERE territory_id = :territory AND location IS NOT NULL
       AND (subject.code LIKE :starts OR subject.name ILIKE :holds)
       AND (:whole OR EXISTS (
-          SELECT FROM assignment
-          WHERE run_id = CAST(:run AS bigint) AND subject_id = subject.id AND zone_id = ANY(CAST(:zones AS bigint[]))
+          SELECT FROM zones_of(CAST(:run AS bigint), subject.id) AS own
+          WHERE own.zone_id = ANY(CAST(:zones AS bigint[]))
       ))
     ORDER BY subject.name = :words DESC, length(subject.name), subject.code
     LIMIT :most

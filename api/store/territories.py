@@ -98,15 +98,6 @@ def remove_territory(session: Session, code: str) -> None:
     """Remove a territory with everything in it, published versions too."""
     territory = find_territory(session, code)
     session.execute(text("SET LOCAL onegrid.purge = 'on'"))
-    runs = session.scalars(
-        text(
-            """SELECT r.id FROM assignment_run r JOIN version v ON v.id = r.version_id
-               WHERE v.territory_id = :territory"""
-        ),
-        {"territory": territory.id},
-    ).all()
-    for run in runs:
-        session.execute(text(f"DROP TABLE IF EXISTS assignment_{int(run)}"))
     # Versions name runs and runs name versions: the first name goes before the rows do.
     session.execute(text("UPDATE version SET run_id = NULL WHERE territory_id = :id"), {"id": territory.id})
     for table in ("plan", "version"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -192,7 +192,7 @@ def assign(
 
 
 def reconcile(
-    reasons: Mapping[str, NDArray[np.int8]], kinds: NDArray[np.object_] | pd.Series
+    reasons: Mapping[str, NDArray[np.int8]], kinds: NDArray[np.object_] | pd.Series | pd.Categorical[Any]
 ) -> pd.DataFrame:
     """Count subjects per level and kind, so that assigned and unassigned add up to all (law 2).
 
@@ -201,7 +201,7 @@ def reconcile(
     reasons
         Per level, the reason code of each subject as `explain` gives it.
     kinds
-        Kind of each subject, in the same order.
+        Kind of each subject, in the same order. A Categorical, its categories sorted, saves comparing words.
 
     Returns
     -------
@@ -221,7 +221,9 @@ def reconcile(
     0  grid   business      1         1        0    0            0             0
     1  grid  household      2         1        0    1            0             0
     """
-    kind_codes, kind_names = pd.factorize(np.asarray(kinds, dtype=object), sort=True)
+    values = kinds if isinstance(kinds, pd.Categorical) else np.asarray(kinds, dtype=object)
+    kind_codes, names = pd.factorize(values, sort=True)
+    kind_names = np.asarray(names, dtype=object)
     width = len(UNASSIGNED_REASONS) + 1
     tables = []
     for level, codes in reasons.items():
