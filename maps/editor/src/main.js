@@ -1,22 +1,26 @@
 // Wires state, acts, map and panels into the page.
 import "./styles/app.css";
 import { Actions, languageKept } from "./actions.js";
-import { coloursOf } from "./colouring.js";
+import { coloured } from "./colouring.js";
 import { fill, h } from "./dom.js";
 import { Fusing } from "./fusing.js";
 import * as figures from "./figures.js";
 import { nameOf, t } from "./language.js";
 import { FusionLayer } from "./map/fusion.js";
 import { RepairLayer } from "./map/repairs.js";
+import { KeyCursor } from "./map/cursor.js";
 import { GridMap } from "./map/view.js";
 import { belowFusion, showFusion, showRepairs } from "./overlays.js";
 import { foot, sidePanel, troubles } from "./panels/frame.js";
 import { fusionLegend } from "./panels/fusion.js";
 import { header } from "./panels/header.js";
 import { questions } from "./panels/dialog.js";
-import { toolbar } from "./panels/toolbar.js";
+import { keysList } from "./panels/keys.js";
+import { proposalCard } from "./panels/proposal.js";
+import { toolbar, toolHint } from "./panels/toolbar.js";
 import { layersCard, legend, zoomButtons } from "./panels/controls.js";
 import * as permalink from "./permalink.js";
+import { contextOf, Departments } from "./plan/departments.js";
 import { commandOf } from "./plan/keys.js";
 import { Repairing } from "./repairing.js";
 import { levelOf, Store, valueOf } from "./state.js";
@@ -30,7 +34,7 @@ const { dialog, ask } = questions(store);
 const bench = new Workbench(store, actions, ask);
 const repairing = new Repairing(store, actions);
 const fusing = new Fusing(store, actions, ask);
-fusing.openPlan = (plan) => bench.openPlan(plan);
+fusing.openPlan = (/** @type {number} */ plan) => bench.openPlan(plan);
 
 const mapElement = h("div", { class: "map", id: "map", tabindex: 0, role: "application", "aria-label": t("map") });
 const tip = h("div", { class: "tip", hidden: true });
@@ -40,8 +44,9 @@ fill(
   app,
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
   header(store, actions, bench),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), legend(store), fusionLegend(store, fusing)), toolbar(store, bench), troubles(store, actions), empty, tip),
-  sidePanel(store, actions, { repairing, fusing }),
+  toolbar(store, bench),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), h("div", { class: "stack" }, proposalCard(store, bench), legend(store)), fusionLegend(store, fusing)), toolHint(store), troubles(store, actions), empty, tip),
+  sidePanel(store, actions, { repairing, fusing, bench }),
   line.line,
   dialog,
 );
@@ -52,6 +57,8 @@ const map = new GridMap(
     onclick: ([hit], point, adds) => {
       const { plan, tool } = store.state;
       if (fusing.shown) void lookAt(point);
+      else if (store.state.pinning) void bench.company.pin(point);
+      else if (plan && !tool && map.marks.commentAt(map.map, map.map.getPixelFromCoordinate(map.coordinateOf(point))) !== null) actions.openTab("comments");
       else if (plan && (hit?.type === "zone" || !hit || tool)) bench.pick(hit?.type === "zone" ? hit.code : null, adds);
       else if (!hit) actions.clear();
       else if (hit.type === "zone") void actions.selectZone(hit.level, hit.code, point, false);
@@ -75,6 +82,8 @@ const map = new GridMap(
   },
 );
 actions.map = map;
+const cursor = new KeyCursor(map.map, mapElement);
+new Departments(store, actions);
 
 /** @param {import("./map/view").Hit} hit */
 function describe(hit) {
@@ -90,10 +99,10 @@ function describe(hit) {
   return h("b", {}, faults?.find(({ number }) => number === hit.number)?.message);
 }
 
-store.on(["level", "shown", "zones", "colour", "tab", "fusion", "plan", "version"], ({ level, shown, zones, colour, version }) => {
+store.on(["level", "shown", "zones", "colour", "profile", "departments", "tab", "fusion", "plan", "version"], ({ level, shown, zones, colour, version }) => {
   // Below a fusion there are no coloured zones: its own colours mean something else.
   if (fusing.shown) map.showLook({ level: "", shown: belowFusion(shown, version), colours: null });
-  else map.showLook({ level, shown, colours: zones && coloursOf(zones, colour) });
+  else map.showLook({ level, shown, colours: zones && (coloured(zones, colour, contextOf(store.state))?.colours ?? null) });
 });
 const repairLayer = new RepairLayer(map.map);
 const fusionLayer = new FusionLayer(map);
@@ -106,9 +115,9 @@ async function lookAt(point) {
   fusing.set({ chosen: number });
   await fusing.askGround(point);
 }
-store.on(["plan", "level", "zones", "colour", "picked"], ({ plan, level, zones, colour, picked }) => {
+store.on(["plan", "level", "zones", "colour", "picked", "profile", "departments"], ({ plan, level, zones, colour, picked }) => {
   const planned = /** @type {import("./contract").PlanZone[]} */ (zones ?? []).filter((zone) => zone.level === level);
-  map.showPlan(plan && { level, zones: planned, colours: coloursOf(planned, colour), picked });
+  map.showPlan(plan && { level, zones: planned, colours: coloured(planned, colour, contextOf(store.state))?.colours ?? null, picked });
 });
 store.on(["plan", "tool", "picked", "me"], () => useGesture());
 
