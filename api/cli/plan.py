@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from api.cli.console import Group, new_app, out, progress_bar, say, table
+from api.cli.propose import propose
 from api.store import plans, publishing
 from api.store.engine import session
 from geo import files
@@ -72,6 +73,9 @@ def publish(number: Number, *, reason: Annotated[str, typer.Option(help="发布�
     with progress_bar(f"发布方案 {number}") as progress, session() as opened:
         version = publishing.publish_plan(opened, number, reason, progress)
     say(f"{version.code} 已发布。")
+
+
+group.command("propose", help="划格建议: 沿街区划出均衡、相连、紧凑的网格，不切小区和楼栋")(propose)
 
 
 def register(app: typer.Typer) -> None:

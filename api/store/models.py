@@ -725,6 +725,22 @@ class FusionCell(Base):
     __table_args__ = (Index("ix_fusion_cell_geom", "geom", postgresql_using="gist"),)
 
 
+class PartitionProposal(Base):
+    """划格建议: grids drawn along street blocks for a level of a version."""
+
+    __tablename__ = "partition_proposal"
+    id: Mapped[int] = _id()
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id", ondelete="CASCADE"), index=True)
+    level: Mapped[str]
+    options: Mapped[dict[str, Any]] = mapped_column(
+        comment="within, number of grids, limits of households, keep, seed"
+    )
+    figures: Mapped[dict[str, Any]]
+    messages: Mapped[list[str]] = mapped_column(comment="what a planner has to know")
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = _now()
+
+
 class PartitionZone(Base):
     """A grid of a proposal along street blocks."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from geo.crs import INTERNAL_CRS, to_metric
-from geo.partition.blocks import located
+from geo.partition.dividing import located
 from geo.partition.naming import match, shared_with
 
 if TYPE_CHECKING:

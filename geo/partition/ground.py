@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _SCALE = 10**QUANTUM_DECIMALS
 _SPAN = np.int64(1) << 31
+_MEETS_M = 1e-3
+"""An end nearer to a line than this is on it."""
+
 _NEAR_DEG = 2.0 * QUANTUM_DEG
 """A vertex that noding put on an edge is no further from it: rounding moves it by at most 0.71e-8 degrees."""
 
@@ -69,7 +72,7 @@ def led_on(streets: Geometries, others: Geometries, plane: Plane, reach_m: float
     row, line, distance = row[order], line[order], distance[order]
     first = np.ones(len(row), dtype=bool)
     first[1:] = row[1:] != row[:-1]
-    loose = first & (distance > 1e-3)  # nearer than a millimetre: they meet
+    loose = first & (distance > _MEETS_M)
     pieces = shapely.shortest_line(ends[row[loose]], flat[line[loose]])
     return np.concatenate([streets, plane.up(pieces)])
 

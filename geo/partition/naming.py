@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from geo.codes import DB11, Segment, ZoneCodeFormat, number
 from geo.crs import INTERNAL_CRS, areas_m2
-from geo.partition.blocks import located
+from geo.partition.dividing import located
 from geo.records import LEVELS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def match(houses: Floats, ground: Floats) -> Ints:
     return result
 
 
-def named(  # noqa: PLR0913  what codes depend on
+def named(
     shapes: Geometries,
     home: Ints,
     parents: gpd.GeoDataFrame,

@@ -13,7 +13,8 @@ import shapely
 from geo.coverage.plane import Plane
 from geo.crs import INTERNAL_CRS
 from geo.errors import ZonesError
-from geo.partition.blocks import Blocks, Given, lay_blocks, located
+from geo.partition.blocks import Blocks, Given, lay_blocks, summed
+from geo.partition.dividing import located
 from geo.partition.figures import Figures, measured
 from geo.partition.graph import components
 from geo.partition.ground import without_loose_nodes
@@ -166,7 +167,7 @@ def propose(
     tell(0.35, f"{int(blocks.block.max()) + 1:,} 个街区，开始划分")
     weight = blocks.area_m2 if by_ground else blocks.households
     old = _old_of_blocks(blocks, place, general, plane)
-    parts, messages = _divided(blocks, weight, old, options, by_ground=by_ground, tell=tell)
+    parts, messages = _divided(blocks, weight, old, options, tell)
     tell(0.9, "编号、核对")
     return _assembled(
         place, parents, blocks, parts, dedicated, general, options, messages, level, (taken, retired)
@@ -206,7 +207,7 @@ def _parents(place: Place) -> gpd.GeoDataFrame:
         return place.parents.reset_index(drop=True)
     boundary = place.boundary
     if boundary is None and place.current is not None and len(place.current):
-        boundary = shapely.coverage_union_all(place.current.geometry.to_numpy())
+        boundary = _union(place.current.geometry.to_numpy())
     if boundary is None or shapely.is_empty(boundary):
         raise ZonesError(
             "没有辖区边界，也没有上级网格或现有网格。",
@@ -294,15 +295,13 @@ def _divided(
     weight: Floats,
     old: Floats,
     options: ProposalOptions,
-    *,
-    by_ground: bool,
     tell: Callable[[float, str], None],
 ) -> tuple[Ints, list[str]]:
     """Return the grid of each block, numbered over all parents, and what was impossible."""
     piece = components(len(weight), blocks.pairs)
     pieces = int(piece.max()) + 1
     members = [np.flatnonzero(piece == number) for number in range(pieces)]
-    load = np.bincount(piece, weights=weight)
+    load = summed(piece, weight, pieces)
     messages: list[str] = []
     limits = options.households if options.grids is None else None
     counts: list[list[int]]

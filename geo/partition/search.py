@@ -34,6 +34,9 @@ _TREES = 6
 _EDGES = 4
 """Best balanced edges of a tree whose whole cost is looked at."""
 
+_LEAST_TIE = 1e-3
+"""METIS and trees need a positive tie, also where two sides should be apart."""
+
 _ROUNDS = 30
 _LEAST_GAIN = 1e-9
 
@@ -171,16 +174,18 @@ class Division:
             return 0.0
         old = self.graph.old[block]
         stays = float(old[self.anchor[part]]) if self.anchor[part] >= 0 else 0.0
-        return self.wishes.keep * (float(old.sum()) - stays) / self.wishes.target
+        return float(self.wishes.keep * (float(old.sum()) - stays) / self.wishes.target)
 
     def _cost(self, part: int) -> float:
         return self.wishes.of_part(self.weight[part], self.area[part], self.perimeter[part])
 
     def _perimeter(self, members: set[int]) -> float:
-        inner = sum(
-            length for block in members for other, length, _ in self._beside[block] if other in members
-        )
-        return sum(self._around[block] for block in members) - inner
+        inner = 0.0
+        around = 0.0
+        for block in members:
+            around += self._around[block]
+            inner += sum(length for other, length, _ in self._beside[block] if other in members)
+        return around - inner
 
     # ---- one block
 
@@ -276,33 +281,42 @@ class Division:
             for other, _, tie in self._beside[block]
             if block < other and other in rows
         ]
-        if len(edges) < len(blocks) - 1 or not (self.members[a] and self.members[b]):
+        if len(edges) < len(blocks) - 1:  # an earlier cut has drawn them apart
             return False
-        now = self._pair_cost(a, b, self.members[a], self.members[b])
-        best, least = None, now - 1e-6
-        weight = np.array([self._weight[block] for block in blocks])
-        for _ in range(_TREES):
-            for side in _tree_cuts(len(blocks), edges, weight, self.wishes.target, rng):
-                one = {blocks[row] for row in side}
-                if not one or len(one) == len(blocks):
-                    continue
-                other = self.members[a] | self.members[b]
-                other = other - one
-                for first, second in ((one, other), (other, one)):
-                    cost = self._pair_cost(a, b, first, second)
-                    if cost < least:
-                        best, least = (first, second), cost
+        best = self._best_cut(a, b, blocks, edges, rng)
         if best is None:
             return False
         for part, members in ((a, best[0]), (b, best[1])):
-            self.members[part] = set(members)
+            self.members[part] = members
             for block in members:
                 self.part[block] = part
             self.weight[part] = sum(self._weight[block] for block in sorted(members))
             self.area[part] = sum(self._area[block] for block in sorted(members))
-            self.perimeter[part] = self._perimeter(self.members[part])
+            self.perimeter[part] = self._perimeter(members)
             self.cost[part] = self._cost(part)
         return True
+
+    def _best_cut(
+        self,
+        a: int,
+        b: int,
+        blocks: list[int],
+        edges: list[tuple[int, int, float]],
+        rng: np.random.Generator,
+    ) -> tuple[set[int], set[int]] | None:
+        """Return the members of two parts cut anew, None where no cut is better than what is."""
+        whole = set(blocks)
+        weight = np.array([self._weight[block] for block in blocks])
+        best, least = None, self._pair_cost(a, b, self.members[a], self.members[b]) - 1e-6
+        for _ in range(_TREES):
+            for side in _tree_cuts(len(blocks), edges, weight, self.wishes.target, rng):
+                one = {blocks[row] for row in side}
+                other = whole - one
+                for first, second in ((one, other), (other, one)):
+                    cost = self._pair_cost(a, b, first, second)
+                    if cost < least:
+                        best, least = (first, second), cost
+        return best
 
     def _pair_cost(self, a: int, b: int, first: set[int], second: set[int]) -> float:
         """Return what two parts cost with these members."""
@@ -329,7 +343,7 @@ def _tree_cuts(
 ) -> list[list[int]]:
     """Return one side of the best balanced cuts of a random spanning tree; strong ties are rather in the tree."""
     a, b, tie = (np.array(column) for column in zip(*edges, strict=True))
-    draw = rng.random(len(edges)) / np.maximum(tie, 1e-3) + 1e-12
+    draw = rng.random(len(edges)) / np.maximum(tie, _LEAST_TIE) + 1e-12
     tree = minimum_spanning_tree(coo_array((draw, (a, b)), shape=(count, count)).tocsr())
     order, before = breadth_first_order(tree, 0, directed=False)
     below = weight.copy()
@@ -389,21 +403,12 @@ def _starts(graph: Graph, wishes: Wishes, count: int, starts: int, seed: int) ->
         lived = graph.old.sum(axis=1) > 0.0
         zone = np.where(lived, graph.old.argmax(axis=1), -1)
         made.append(_spread(zone, graph))
-    for number in range(max(1, starts)):
-        made.append(
-            metis_parts(
-                graph.weight,
-                graph.pairs,
-                np.maximum(graph.tie_m, 1e-3),
-                count,
-                seed=seed + number,
-                contiguous=number % 2 == 0,
-            )
-        )
-    return [
-        _numbered(connect(parts, graph.weight, graph.pairs, np.maximum(graph.tie_m, 1e-3)), graph, count)
-        for parts in made
+    strength = np.maximum(graph.tie_m, _LEAST_TIE)
+    made += [
+        metis_parts(graph.weight, graph.pairs, strength, count, seed=seed + number, contiguous=number % 2 == 0)
+        for number in range(max(1, starts))
     ]
+    return [_numbered(connect(parts, graph.weight, graph.pairs, strength), graph, count) for parts in made]
 
 
 def _spread(zone: Ints, graph: Graph) -> Ints:
@@ -415,7 +420,7 @@ def _spread(zone: Ints, graph: Graph) -> Ints:
         for here, there in ((a, b), (b, a)):
             rows = np.flatnonzero((zone[here] < 0) & (zone[there] >= 0))
             for row in rows.tolist():
-                gain[int(here[row])][int(zone[there[row]])] += max(float(graph.tie_m[row]), 1e-3)
+                gain[int(here[row])][int(zone[there[row]])] += max(float(graph.tie_m[row]), _LEAST_TIE)
         for block, ties in gain.items():
             zone[block] = max(sorted(ties), key=lambda part: ties[part])
     return np.maximum(zone, 0)
