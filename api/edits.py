@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 import shapely
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.store.refusals import InvalidRequestError
 from geo.plans import Change, Draft
@@ -33,16 +33,27 @@ class _Edit(BaseModel):
 
 
 class MoveBorder(_Edit):
-    """Drag shared vertices."""
+    """Drag shared vertices, put new ones in, take others away."""
 
     operation: Literal["move_border"]
     moves: Annotated[
-        list[tuple[Position, Position]], Field(min_length=1, description="[from, to] per vertex")
-    ]
+        list[tuple[Position, Position]], Field(max_length=10_000, description="[from, to] per vertex")
+    ] = []
+    inserts: Annotated[
+        list[tuple[Position, Position, Position]],
+        Field(max_length=10_000, description="[one end of a border's segment, its other end, new vertex]"),
+    ] = []
+    removes: Annotated[list[Position], Field(max_length=10_000, description="vertices to take away")] = []
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "MoveBorder":
+        if not (self.moves or self.inserts or self.removes):
+            raise ValueError("请至少拖动一个顶点 (moves, inserts, removes)")
+        return self
 
     def change(self, draft: Draft) -> Change:
-        """Move vertices."""
-        return op.move_border(draft, self.level, dict(self.moves))
+        """Move, put in and take away vertices."""
+        return op.move_border(draft, self.level, dict(self.moves), inserts=self.inserts, removes=self.removes)
 
 
 class RedrawBorder(_Edit):

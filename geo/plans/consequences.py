@@ -136,7 +136,7 @@ def follow_below(
             if child.level == child_level
         }
         if children:
-            cut, lost = recut(draft, child_level, children, put)
+            cut, lost = recut(draft, child_level, children, put, before)
             old = [draft.zone(*zone.key) for zone in cut if zone.key in draft]
             deeper, deeper_lost = follow_below(draft, child_level, cut, old)
             changed += [*cut, *deeper]
@@ -145,9 +145,17 @@ def follow_below(
 
 
 def recut(
-    draft: Draft, level: str, children: Mapping[str, PlanZone], parents: Sequence[PlanZone]
+    draft: Draft,
+    level: str,
+    children: Mapping[str, PlanZone],
+    parents: Sequence[PlanZone],
+    before: Sequence[PlanZone],
 ) -> tuple[list[PlanZone], list[Key]]:
-    """Divide children along the borders of their changed parents; return changed children and keys of vanished ones."""
+    """Divide children along the borders of their changed parents; return changed children and keys of vanished ones.
+
+    Ground that a parent with children gains from one without goes to its child with the longest border on it.
+    """
+    were = {zone.code: zone.geometry for zone in before}
     codes = np.array([zone.code for zone in parents], dtype=object)
     shapes = np.array([zone.geometry for zone in parents], dtype=object)
     fresh = FreshCodes({zone.code for zone in draft.at(level)})
@@ -159,6 +167,14 @@ def recut(
         ]
         return nearest
 
+    def is_gained(face: Area, parent: str) -> bool:
+        point = shapely.point_on_surface(face)
+        had = were.get(parent)
+        has = shapes[int(np.flatnonzero(codes == parent)[0])]
+        return bool(shapely.intersects(has, point)) and not (
+            had is not None and shapely.intersects(had, point)
+        )
+
     def owner(faces: NDArray[np.object_], now: NDArray[np.object_]) -> NDArray[np.object_]:
         parent = parent_of(faces)
         home = {
@@ -168,6 +184,12 @@ def recut(
         stays = np.array([home.get(code) == new for code, new in zip(now, parent, strict=True)])
         ours = np.array([code in home for code in now])
         then = now.copy()
+        gained = ~is_taken(now) & np.array(
+            [is_gained(face, code) for face, code in zip(faces, parent, strict=True)]
+        )
+        for row in np.flatnonzero(gained):
+            same = stays & (parent == parent[row])
+            then[row] = longest_neighbour(faces[row], faces[same], now[same])
         for row in np.flatnonzero(ours & ~stays):
             same = stays & (parent == parent[row])
             heir = longest_neighbour(faces[row], faces[same], now[same])

@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 
 from geo.errors import RefusedError
+from geo.plans.borders import move_border
 from geo.plans.consequences import (
     change_of,
     does_not_cross,
@@ -22,7 +23,6 @@ from geo.plans.consequences import (
     give_areas,
     is_taken,
     longest_neighbour,
-    quantised,
     redivide_patch,
     refuse_orphans,
     refuse_taken,
@@ -41,47 +41,23 @@ if TYPE_CHECKING:
     from geo.plans.draft import Key
 
 
+__all__ = [
+    "carve",
+    "delete",
+    "describe",
+    "fill_gap",
+    "merge",
+    "move_border",
+    "paint",
+    "redraw_border",
+    "register_exception",
+    "regroup",
+    "renumber",
+    "reshape",
+    "split",
+]
+
 # ---- operations on borders
-
-
-def move_border(draft: Draft, level: str, moves: Mapping[tuple[float, float], tuple[float, float]]) -> Change:
-    """Drag vertices: every zone of the level that has one of them follows, so that a junction stays a junction.
-
-    Parameters
-    ----------
-    draft
-        The draft.
-    level
-        Level of the zones.
-    moves
-        New lon/lat by old lon/lat; the old must be vertices.
-
-    Raises
-    ------
-    RefusedError
-        When no zone has such a vertex, when rings would cross, or when the outer border would move.
-    """
-    olds = np.array(list(moves), dtype=float)
-    news = quantised(np.array(list(moves.values()), dtype=float))
-    targets = {tuple(old): new for old, new in zip(olds.tolist(), news, strict=True)}
-    touched = [
-        zone
-        for zone in draft.touching(level, shapely.MultiPoint(olds), distance=GRID_DEG)
-        if any(tuple(xy) in targets for xy in shapely.get_coordinates(zone.geometry).tolist())
-    ]
-    if not touched:
-        raise RefusedError(
-            "所拖动的点不是任何网格的边界顶点。",
-            "no zone has this vertex",
-            place=shapely.MultiPoint(olds),
-            remedy="请放大后拖动边界上的顶点。",
-        )
-
-    def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([targets.get(tuple(old), np.array(old)) for old in xy.tolist()])
-
-    after = {zone.code: shapely.transform(zone.geometry, moved) for zone in touched}
-    return change_of(draft, level, "move_border", after)
 
 
 def redraw_border(draft: Draft, level: str, codes: tuple[str, str], line: LineString) -> Change:
