@@ -16,6 +16,7 @@ from api.store import audit, bulk, models
 from api.store.errors import DuplicateError, NotFoundError, StoreError
 from api.store.progress import Progress, part, silent
 from api.store.records_in import COPIES, addresses_of, clear
+from api.store.subject_blocks import refresh
 from api.store.territories import (
     add_levels,
     add_territory,
@@ -167,6 +168,7 @@ def load_place(
                 counts[kind] = COPIES[kind](session, territory.id, frame, inner) if len(frame) else 0
             done += len(frame)
         progress(0.9, "建立索引")
+    refresh(session, territory.id)
     _analyse(session)
     audit.record(session, actor or audit.Actor(), "place.load", place.code, **counts)
     progress(1.0, f"{place.name}加载完成")
@@ -305,6 +307,8 @@ def load_records(  # noqa: PLR0913  all but the first four by name
                 share = min(count / expected_rows, 1.0) if expected_rows else 0.5
                 progress(0.9 * share, f"{KIND_NAMES[kind]}已加载 {count:,} 条")
             progress(0.9, "建立索引")
+        if kind == "subjects":
+            refresh(session, found.id)
         if kind == "subjects" and replace:
             # A run that speaks of removed subjects must not be read any more.
             session.execute(

@@ -23,7 +23,7 @@ from api.store.records_in import BAD_LOCATION
 from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import psycopg
     from numpy.typing import NDArray
@@ -42,6 +42,11 @@ _FIELDS: Final = (("id", "i8"), ("kind", "i2"), ("people", "i4"), ("lon", "f8"),
 
 # The widest first, so that every column of a block is aligned.
 _COLUMNS: Final = (("ids", "<i8"), ("lon", "<f8"), ("lat", "<f8"), ("people", "<i4"), ("kinds", "<i2"))
+
+_FIELD_OF: Final = {"ids": "id", "lon": "lon", "lat": "lat", "people": "people", "kinds": "kind"}
+
+MOST_AT_ONCE: Final = 128
+"""Blocks that are made at once: what a load of any size holds in memory for them."""
 
 
 @dataclass(frozen=True)
@@ -118,32 +123,29 @@ def read_subjects(session: Session, territory_id: int) -> Subjects:
     territory_id
         Row of the territory.
     """
-    fresh = refresh(session, territory_id)
-    filling = _Filling(sum(len(found.rows) for found in fresh.values()))
-    waiting = sorted(fresh.items(), reverse=True)
+    unstored = refresh(session, territory_id)
+    filling = _Filling(sum(map(len, unstored.values())))
+    waiting = sorted(unstored.items(), reverse=True)
     with bulk.raw_connection(session).cursor() as cursor:
-        for block, position, count, packed, total in _stored(cursor, territory_id, list(fresh)):
+        for block, position, count, packed, total in _stored(cursor, territory_id, list(unstored)):
             filling.room_for(total)
             while waiting and waiting[-1][0] < position:
-                filling.add_fresh(*waiting.pop())
+                filling.add_rows(*waiting.pop())
             filling.add_packed(position, block, count, packed)
     while waiting:
-        filling.add_fresh(*waiting.pop())
+        filling.add_rows(*waiting.pop())
     return filling.subjects()
 
 
-@dataclass(frozen=True)
-class _Fresh:
-    """The subjects of one block as ``subject`` has them; ``id`` is None unless the block was stored."""
-
-    rows: NDArray[Any]
-    id: int | None
-
-
-def refresh(session: Session, territory_id: int) -> Mapping[int, _Fresh]:
-    """Bring the copy of a territory's subjects up to date; return what had to be read for it, by position.
+def refresh(session: Session, territory_id: int) -> Mapping[int, NDArray[Any]]:
+    """Store anew what is out of date in the copy of a territory's subjects.
 
     A load does it at its end, so that no reader has to.
+
+    Returns
+    -------
+    Mapping
+        By position, the rows of the blocks that are out of date but somebody else's to store; empty otherwise.
     """
     marks = session.execute(
         text("SELECT id, position FROM subject_mark WHERE territory_id = :territory"),
@@ -151,83 +153,66 @@ def refresh(session: Session, territory_id: int) -> Mapping[int, _Fresh]:
     ).all()
     if not marks:
         return {}
+    spans = list(_spans(sorted({mark.position for mark in marks})))
     # Whoever does not get the lock reads the same rows, and leaves the storing to the one who has it.
-    may_store = session.scalar(
+    if not session.scalar(
         text("SELECT pg_try_advisory_xact_lock(:key, :territory)"),
         {"key": BLOCK_LOCK, "territory": territory_id % 2**31},
-    )
-    positions = sorted({mark.position for mark in marks})
-    fresh = {position: _Fresh(rows, None) for position, rows in _read_rows(session, territory_id, positions)}
-    if not may_store:
-        return fresh
-    owner = {"territory": territory_id, "positions": positions}
-    session.execute(
-        text("DELETE FROM subject_block WHERE territory_id = :territory AND position = ANY(:positions)"),
-        owner,
-    )
+    ):
+        return {
+            position: rows for span in spans for position, rows in _read_rows(session, territory_id, *span)
+        }
     types = {"territory_id": "int8", "position": "int8", "subjects": "int4", "packed": "bytea"}
-    bulk.copy_rows(
-        session,
-        "subject_block",
-        types,
-        (
-            (territory_id, position, len(found.rows), _packed(found.rows))
-            for position, found in fresh.items()
-            if len(found.rows)
-        ),
-    )
+    for first, last in spans:
+        session.execute(
+            text(
+                """DELETE FROM subject_block
+                   WHERE territory_id = :territory AND position BETWEEN :first AND :last"""
+            ),
+            {"territory": territory_id, "first": first, "last": last},
+        )
+        found = list(_read_rows(session, territory_id, first, last))
+        blocks = ((territory_id, at, len(rows), _packed(rows)) for at, rows in found if len(rows))
+        bulk.copy_rows(session, "subject_block", types, blocks)
     session.execute(
         text("DELETE FROM subject_mark WHERE id = ANY(:marks)"), {"marks": [mark.id for mark in marks]}
     )
-    stored = session.execute(
-        text(
-            """SELECT position, id FROM subject_block
-               WHERE territory_id = :territory AND position = ANY(:positions)"""
-        ),
-        owner,
-    )
-    ids = {row.position: row.id for row in stored}
-    return {position: _Fresh(found.rows, ids.get(position)) for position, found in fresh.items()}
+    return {}
 
 
-def _read_rows(
-    session: Session, territory_id: int, positions: list[int]
-) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield the rows of blocks from ``subject``, ordered by id."""
-    kinds = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SUBJECT_KINDS))
-    # A location of its own row needs no join; CASE on the few without one only.
-    absent = f"CASE WHEN attributes ? '{BAD_LOCATION}' THEN float8 'Infinity' ELSE float8 'NaN' END"
-    for first, last in _ranges(positions):
-        query = f"""
-            SELECT id, (CASE kind {kinds} END)::int2 AS kind, coalesce(people, {NO_PEOPLE})::int4 AS people,
-                   coalesce(ST_X(location), {absent}) AS lon, coalesce(ST_Y(location), {absent}) AS lat
-            FROM subject WHERE territory_id = {int(territory_id)}
-                AND id >= {first << SPAN_BITS} AND id < {(last + 1) << SPAN_BITS}
-        """  # noqa: S608  only numbers and words of our own
-        rows = bulk.read_fixed(session, query, _FIELDS)
-        edges = np.searchsorted(rows["id"], np.arange(first, last + 2, dtype=np.int64) << SPAN_BITS)
-        for position, start, stop in zip(range(first, last + 1), edges[:-1], edges[1:], strict=True):
-            yield position, rows[start:stop]
-
-
-def _ranges(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of positions that follow one another."""
-    first = last = None
-    for position in positions:
-        if first is None or last is None:
-            first = last = position
-        elif position == last + 1:
+def _spans(positions: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of positions that follow one another, `MOST_AT_ONCE` of them at most."""
+    first = last = positions[0]
+    for position in positions[1:]:
+        if position == last + 1 and position - first < MOST_AT_ONCE:
             last = position
         else:
             yield first, last
             first = last = position
-    if first is not None and last is not None:
-        yield first, last
+    yield first, last
+
+
+def _read_rows(
+    session: Session, territory_id: int, first: int, last: int
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the rows of successive blocks from ``subject``, ordered by id."""
+    kinds = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SUBJECT_KINDS))
+    # A location of its own row needs no join; CASE on the few without one only.
+    absent = f"CASE WHEN attributes ? '{BAD_LOCATION}' THEN float8 'Infinity' ELSE float8 'NaN' END"
+    query = f"""
+        SELECT id, (CASE kind {kinds} END)::int2 AS kind, coalesce(people, {NO_PEOPLE})::int4 AS people,
+               coalesce(ST_X(location), {absent}) AS lon, coalesce(ST_Y(location), {absent}) AS lat
+        FROM subject WHERE territory_id = {int(territory_id)}
+            AND id >= {first << SPAN_BITS} AND id < {(last + 1) << SPAN_BITS}
+    """  # noqa: S608  only numbers and words of our own
+    rows = bulk.read_fixed(session, query, _FIELDS)
+    edges = np.searchsorted(rows["id"], np.arange(first, last + 2, dtype=np.int64) << SPAN_BITS)
+    for position, start, stop in zip(range(first, last + 1), edges[:-1], edges[1:], strict=True):
+        yield position, rows[start:stop]
 
 
 def _packed(rows: NDArray[Any]) -> bytes:
-    fields = {"ids": "id", "kinds": "kind"}
-    return b"".join(rows[fields.get(name, name)].astype(kind).tobytes() for name, kind in _COLUMNS)
+    return b"".join(rows[_FIELD_OF[name]].astype(kind).tobytes() for name, kind in _COLUMNS)
 
 
 def _stored(
@@ -245,20 +230,22 @@ def _stored(
 class _Filling:
     """Arrays that blocks are laid into one after the other: no subject is held twice."""
 
-    def __init__(self, fresh: int) -> None:
-        self._fresh = fresh
+    def __init__(self, unstored: int) -> None:
+        self._unstored = unstored
         self._arrays: dict[str, NDArray[Any]] = {}
         self._blocks: list[Block] = []
         self._at = 0
-        self._allot(fresh)
+        self._ready = False
+        self._allot(unstored)
 
     def _allot(self, count: int) -> None:
         self._arrays = {name: np.empty(count, dtype=kind) for name, kind in _COLUMNS}
 
     def room_for(self, stored: int) -> None:
         """Make room for all stored blocks, before the first is laid."""
-        if not self._blocks:
-            self._allot(self._fresh + int(stored))
+        if not self._ready:
+            self._allot(self._unstored + int(stored))
+            self._ready = True
 
     def _take(self, position: int, block: int | None, count: int) -> slice:
         rows = slice(self._at, self._at + count)
@@ -273,13 +260,13 @@ class _Filling:
             self._arrays[name][rows] = np.frombuffer(packed, dtype=kind, count=count, offset=offset)
             offset += count * np.dtype(kind).itemsize
 
-    def add_fresh(self, position: int, found: _Fresh) -> None:
-        """Lay the rows of a block that was not stored, or is empty."""
-        if not len(found.rows):
+    def add_rows(self, position: int, found: NDArray[Any]) -> None:
+        """Lay rows of a block that is not stored."""
+        if not len(found):
             return
-        rows = self._take(position, found.id, len(found.rows))
-        for name, field in (("ids", "id"), ("kinds", "kind"), *((n, n) for n in ("people", "lon", "lat"))):
-            self._arrays[name][rows] = found.rows[field]
+        rows = self._take(position, None, len(found))
+        for name, _ in _COLUMNS:
+            self._arrays[name][rows] = found[_FIELD_OF[name]]
 
     def subjects(self) -> Subjects:
         """Return what was laid."""

@@ -178,7 +178,7 @@ def add_version(session: Session, territory: str, *, copy_of: VersionInfo | None
     """
     found = find_territory(session, territory)
     # Two drafts made at once must not take one number: the territory's row is the lock.
-    session.execute(text("SELECT 1 FROM territory WHERE id = :id FOR UPDATE"), {"id": found.id})
+    session.execute(text("SELECT 1 FROM territory WHERE id = :id FOR NO KEY UPDATE"), {"id": found.id})
     last = session.scalar(
         select(func.max(models.Version.number)).where(models.Version.territory_id == found.id)
     )
@@ -311,7 +311,7 @@ def publish(
         It is published already.
     """
     info = require_draft(get_version(session, version))
-    session.execute(text("SELECT 1 FROM territory WHERE id = :id FOR UPDATE"), {"id": info.territory_id})
+    session.execute(text("SELECT 1 FROM territory WHERE id = :id FOR NO KEY UPDATE"), {"id": info.territory_id})
     against = obstacles(session, info)
     if not reason.strip():
         against.insert(0, "没有填写发布原因")
