@@ -20,7 +20,7 @@ from geo.crs import INTERNAL_CRS, undeclared_reference
 from geo.errors import FileFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 FrameT = TypeVar("FrameT", bound=pd.DataFrame)
 
@@ -185,22 +185,32 @@ def _write_sheet(table: pd.DataFrame, path: Path) -> None:
     book.save(path)
 
 
-def fill_sheet(sheet: Any, table: pd.DataFrame, path: Path) -> None:  # noqa: ANN401  openpyxl's own
+def fill_sheet(
+    sheet: Any,  # noqa: ANN401  openpyxl's own
+    table: pd.DataFrame,
+    path: Path,
+    *,
+    head: Sequence[tuple[str, object]] = (),
+) -> None:
     """Write a table into a new sheet of a write-only workbook: bold headings that stay in sight, text as text.
+
+    Above it stand the lines of ``head``, each a word and what it is.
 
     Raises
     ------
     FileFormatError
         When it has too many rows or a cell of too many letters; ``path`` names the file.
     """
-    if len(table) + 1 > _EXCEL_ROWS:
+    if len(head) + len(table) + 1 > _EXCEL_ROWS:
         raise FileFormatError(
             f"{len(table):,} 行超过了 Excel 一张表的上限（{_EXCEL_ROWS - 1:,} 行）。",
             "too many rows for Excel",
             remedy="请写成 .csv、.gpkg 或 .parquet。",
         )
-    sheet.freeze_panes = "A2"
+    sheet.freeze_panes = f"A{len(head) + 2}"
     bold = Font(bold=True)
+    for line in head:
+        sheet.append([_cell(sheet, value, path) for value in line])
     heads = []
     for name in table.columns:
         cell = WriteOnlyCell(sheet, value=str(name))

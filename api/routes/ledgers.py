@@ -1,0 +1,232 @@
+"""The move ledger of a plan: sums, Excel, points and flows on the map; and as it was published."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.deps import AppServices, SignedIn, Transaction
+from api.routes.plans import NOT_FOUND, PlanNumber
+from api.schemas import Counts, Point, Text
+from api.store import ledgers, lineages, memberships, versions
+from geo.plans import ledger as sums
+from maps.ledger import write_ledger
+
+router = APIRouter(prefix="/api", tags=["迁移清单 Moves"])
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NO_VERSION: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本"}}
+LevelCode = Annotated[Text, Query(description="层级编码", max_length=40, examples=["grid"])]
+
+
+class Move(BaseModel):
+    """So many subjects of a kind that go from a zone (null: none) to a zone (null: none)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    level: str
+    kind: str
+    from_zone: str | None = Field(alias="from")
+    to_zone: str | None = Field(alias="to")
+    subjects: int
+
+
+class Total(BaseModel):
+    """The balance of a kind at a level: nobody is lost, nobody counted twice."""
+
+    level: str
+    kind: str
+    total: int
+    moved: int
+    into_none: int
+    from_none: int
+    assigned_before: int
+    assigned_after: int
+    unassigned_before: int
+    unassigned_after: int
+    balanced: bool
+
+
+class Counted(BaseModel):
+    """How much of the ledger an edit accounts for."""
+
+    level: str
+    kind: str
+    subjects: int
+
+
+class EditMoves(BaseModel):
+    """What an edit moved, and how much of the ledger it accounts for as the last that moved a subject."""
+
+    revision: int
+    operation: str
+    reason: str
+    made_by: str | None
+    made_at: datetime
+    moves: list[Move]
+    counted: list[Counted]
+
+
+class ZoneBalance(BaseModel):
+    """before - leaving + coming = after."""
+
+    level: str
+    code: str
+    name: str | None
+    kind: str
+    before: int
+    leaving: int
+    coming: int
+    after: int
+
+
+class LedgerAnswer(BaseModel):
+    """迁移清单, summed."""
+
+    plan: int
+    revision: int
+    base: str
+    moves: list[Move]
+    totals: list[Total]
+    edits: list[EditMoves] | None = None
+    zones: list[ZoneBalance] | None = None
+
+
+class PlanFlow(BaseModel):
+    """Who goes from a zone to a zone."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_zone: str | None = Field(alias="from")
+    to_zone: str | None = Field(alias="to")
+    counts: Counts
+    from_point: Point | None
+    to_point: Point | None
+
+
+class PublishedEdit(BaseModel):
+    """An edit of the plan that became the version, and how many moves it accounts for."""
+
+    revision: int
+    operation: str
+    reason: str
+    made_by: str | None
+    made_at: datetime
+    counted: int
+
+
+class PublishedLedger(BaseModel):
+    """迁移清单 as it was published."""
+
+    version: str
+    reason: str
+    plan: int | None
+    base: str | None
+    moves: list[Move]
+    edits: list[PublishedEdit]
+
+
+class LineageEntry(BaseModel):
+    """What became of a code."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    level: str
+    from_code: str | None = Field(alias="from", description="null: drawn where nothing was")
+    to_code: str | None = Field(alias="to", description="null: abolished without heir")
+    operation: str = Field(examples=["split"])
+
+
+@router.get("/plans/{number}/ledger", summary="迁移清单 Move ledger", responses=NOT_FOUND)
+def get_ledger(
+    number: PlanNumber,
+    session: Transaction,
+    caller: SignedIn,
+    services: AppServices,
+    by: Annotated[
+        Literal["edit", "zone"] | None, Query(description="edit：另按每次修改；zone：另按网格")
+    ] = None,
+) -> LedgerAnswer:
+    """按层级、类别、从哪个网格到哪个网格，统计方案会让多少对象迁移；总数守恒。只有数字，没有个人信息。"""
+    plan = memberships.plan_for_reader(session, caller, number)
+    edits = zones = None
+    if by is None:
+        moves = services.rooms.enter(session, plan).census.ledger()
+    else:
+        ledger = ledgers.trace(session, plan)
+        moves = ledger.moves
+        if by == "edit":
+            edits = [EditMoves(**each) for each in ledgers.by_edit(ledger)]
+        else:
+            balances = ledgers.by_zone(session, plan, moves, ledger.draft)
+            zones = [ZoneBalance(**each) for each in balances]
+    return LedgerAnswer(
+        plan=plan.id,
+        revision=plan.revision,
+        base=plan.base,
+        moves=[Move(**each) for each in sums.summed(moves)],
+        totals=[Total(**each) for each in ledgers.totals(session, plan, moves)],
+        edits=edits,
+        zones=zones,
+    )
+
+
+@router.get(
+    "/plans/{number}/ledger.xlsx",
+    summary="迁移清单 Excel",
+    response_class=Response,
+    responses={**NOT_FOUND, 200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def download_ledger(number: PlanNumber, session: Transaction, caller: SignedIn) -> Response:
+    """下载 Excel：汇总、按网格、按修改、明细。有个人信息权限者的明细含名称与地址，会记入审计；其他人只有编码与类别。"""
+    plan = memberships.plan_for_reader(session, caller, number)
+    written = write_ledger(ledgers.gather_ledger(session, plan, caller))
+    name = f"onegrid-plan-{plan.id}-r{plan.revision}-ledger.xlsx"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(written, media_type=XLSX, headers=headers)
+
+
+@router.get("/plans/{number}/moves.geojson", summary="迁移对象的位置 Points", responses=NOT_FOUND)
+def list_points(
+    number: PlanNumber,
+    session: Transaction,
+    caller: SignedIn,
+    services: AppServices,
+    level: LevelCode = "grid",
+    limit: Annotated[int, Query(ge=1, le=ledgers.POINTS_MOST)] = ledgers.POINTS_MOST,
+) -> dict[str, Any]:
+    """返回会换网格的对象的位置（GeoJSON）：类别、从、到，没有名称。超出 limit 的个数见 `left_out`。"""
+    plan = memberships.plan_for_reader(session, caller, number)
+    moves = services.rooms.enter(session, plan).census.ledger()
+    found = ledgers.points(session, moves, level, limit)
+    return {**found, "plan": plan.id, "revision": plan.revision, "level": level}
+
+
+@router.get("/plans/{number}/flows", summary="迁移流向 Flows", responses=NOT_FOUND)
+def list_flows(
+    number: PlanNumber,
+    session: Transaction,
+    caller: SignedIn,
+    services: AppServices,
+    level: LevelCode = "grid",
+) -> list[PlanFlow]:
+    """返回从网格到网格的迁移：各类对象数，和可画箭头的两点。多的在前。"""
+    plan = memberships.plan_for_reader(session, caller, number)
+    room = services.rooms.enter(session, plan)
+    found = ledgers.flows(session, plan, room.census.ledger(), room.draft, level)
+    return [PlanFlow(**each) for each in found]
+
+
+@router.get("/versions/{version}/ledger", summary="发布时的迁移清单 Published moves", responses=NO_VERSION)
+def published_ledger(version: str, session: Transaction, _caller: SignedIn) -> PublishedLedger:
+    """返回随版本保存的迁移清单：发布原因、从哪到哪多少、各次修改各占多少。"""
+    found = ledgers.published_ledger(session, versions.get_version(session, version))
+    return PublishedLedger(**found)
+
+
+@router.get("/versions/{version}/lineage", summary="编码沿革 Lineage", responses=NO_VERSION)
+def get_lineage(version: str, session: Transaction, _caller: SignedIn) -> list[LineageEntry]:
+    """返回发布该版本时各编码的去向：拆分、合并、删除、重新编码、划出。"""
+    found = lineages.lineage_of(session, versions.get_version(session, version))
+    return [LineageEntry(**each) for each in found]
