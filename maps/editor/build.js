@@ -1,10 +1,11 @@
-// Bundles the web map into maps/static/, and copies there what briefing pages inline. Works offline.
+// Bundles the web map into maps/static/ (or the folder named, ending in "/"), and copies there what briefing pages
+// inline. Works offline.
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { build } from "esbuild";
 
 const here = new URL(".", import.meta.url);
-const out = new URL("../static/", here);
+const out = new URL(process.argv[2] ?? "../static/", here);
 
 /** Files of Leaflet that a briefing page may ask for, inlined by maps/inline.py. */
 const LEAFLET = [

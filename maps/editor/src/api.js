@@ -167,6 +167,22 @@ export const lookupPoint = ([lon, lat], territory, asOf) =>
   );
 
 /**
+ * Which zones many points are in.
+ *
+ * @param {import("./contract").LonLat[]} points EPSG:4490
+ * @param {string} territory
+ * @param {string | null} asOf
+ * @returns {Promise<import("./contract").Lookup[]>} in the order of the points
+ */
+export const lookupPoints = async (points, territory, asOf) =>
+  (
+    await ask("/api/lookup", {
+      method: "POST",
+      body: { queries: points.map(([lon, lat]) => ({ lon, lat })), crs: "EPSG:4490", territory, ...(asOf && { as_of: asOf }) },
+    })
+  ).results;
+
+/**
  * @param {string} territory
  * @returns {Promise<import("./contract").PlanEntry[]>}
  */
@@ -187,9 +203,12 @@ export const plan = (number) => ask(`/api/plans/${number}`);
 /**
  * @param {number} number
  * @param {string} level
- * @returns {Promise<{ plan: number, revision: number, zones: import("./contract").PlanZone[] }>}
+ * @param {number} [since] only what changed after this revision
+ * @returns {Promise<{ plan: number, revision: number, zones: import("./contract").PlanZone[],
+ *   deleted?: { level: string, code: string }[] }>} with `deleted` when it is only what changed
  */
-export const planZones = (number, level) => ask(`/api/plans/${number}/zones?level=${part(level)}`);
+export const planZones = (number, level, since) =>
+  ask(`/api/plans/${number}/zones?level=${part(level)}${since === undefined ? "" : `&since=${since}`}`);
 
 /**
  * @param {number} number
@@ -231,9 +250,10 @@ const WATCH_AGAIN_MS = 2_000;
  *
  * @param {number} number
  * @param {(news: { revision: number, status: string }) => void} onnews
+ * @param {Record<string, (news: any) => void>} [others] who else hears of an event, by its name
  * @returns {() => void} stops
  */
-export function watchPlan(number, onnews) {
+export function watchPlan(number, onnews, others = {}) {
   let stopped = false;
   /** @type {EventSource | null} */ let events = null;
   const open = () => {
@@ -244,6 +264,7 @@ export function watchPlan(number, onnews) {
       heard = true;
       onnews(JSON.parse(event.data));
     });
+    for (const [name, hear] of Object.entries(others)) source.addEventListener(name, (event) => hear(JSON.parse(event.data)));
     source.addEventListener("error", () => {
       source.close();
       setTimeout(open, heard ? 0 : WATCH_AGAIN_MS);

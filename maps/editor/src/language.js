@@ -1,6 +1,7 @@
 // Words of the page: Chinese first, English by a switch. The service's own messages come in both languages.
 import fusion from "./words/fusion.js";
 import page from "./words/page.js";
+import panels from "./words/panels.js";
 import plan from "./words/plan.js";
 import repairs from "./words/repairs.js";
 import tools from "./words/tools.js";
@@ -8,7 +9,7 @@ import tools from "./words/tools.js";
 /** @typedef {"zh" | "en"} Language */
 
 /** @type {Record<string, [zh: string, en: string]>} */
-const WORDS = { ...page, ...plan, ...repairs, ...fusion, ...tools };
+const WORDS = { ...page, ...panels, ...plan, ...repairs, ...fusion, ...tools };
 
 let current = /** @type {Language} */ ("zh");
 

@@ -1,5 +1,6 @@
 // Wires state, acts, map and panels into the page.
 import "./styles/app.css";
+import "./styles/panels.css";
 import { Actions, languageKept } from "./actions.js";
 import { coloured } from "./colouring.js";
 import { fill, h } from "./dom.js";
@@ -23,7 +24,7 @@ import * as permalink from "./permalink.js";
 import { contextOf, Departments } from "./plan/departments.js";
 import { commandOf } from "./plan/keys.js";
 import { Repairing } from "./repairing.js";
-import { levelOf, Store, valueOf } from "./state.js";
+import { COLOURS, levelOf, Store, valueOf } from "./state.js";
 import { Workbench } from "./workbench.js";
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
@@ -91,15 +92,15 @@ function describe(hit) {
   if (hit.type === "zone") {
     const zone = zones?.find(({ code }) => code === hit.code);
     if (!zone) return null;
-    const shown = colour === "none" ? "households" : colour;
-    const value = valueOf(zone, shown);
+    const shown = /** @type {string[]} */ (["people", "businesses", "institutions"]).includes(colour) ? colour : "households";
+    const value = valueOf(zone, /** @type {import("./state").Colour} */ (shown));
     return [h("b", {}, zone.name), ` ${figures.whole(value, t("unknown"))} ${value === null ? "" : t(`unit.${shown}`)}`];
   }
   if (hit.type === "station") return h("b", {}, stations?.find(({ code }) => code === hit.code)?.name);
   return h("b", {}, faults?.find(({ number }) => number === hit.number)?.message);
 }
 
-store.on(["level", "shown", "zones", "colour", "profile", "departments", "tab", "fusion", "plan", "version"], ({ level, shown, zones, colour, version }) => {
+store.on(["level", "shown", "zones", "colour", "profile", "parents", "departments", "tab", "fusion", "plan", "version"], ({ level, shown, zones, colour, version }) => {
   // Below a fusion there are no coloured zones: its own colours mean something else.
   if (fusing.shown) map.showLook({ level: "", shown: belowFusion(shown, version), colours: null });
   else map.showLook({ level, shown, colours: zones && (coloured(zones, colour, contextOf(store.state))?.colours ?? null) });
@@ -115,7 +116,7 @@ async function lookAt(point) {
   fusing.set({ chosen: number });
   await fusing.askGround(point);
 }
-store.on(["plan", "level", "zones", "colour", "picked", "profile", "departments"], ({ plan, level, zones, colour, picked }) => {
+store.on(["plan", "level", "zones", "colour", "picked", "profile", "parents", "departments"], ({ plan, level, zones, colour, picked }) => {
   const planned = /** @type {import("./contract").PlanZone[]} */ (zones ?? []).filter((zone) => zone.level === level);
   map.showPlan(plan && { level, zones: planned, colours: coloured(planned, colour, contextOf(store.state))?.colours ?? null, picked });
 });
@@ -153,6 +154,17 @@ store.on(["territories", "version", "language"], ({ territories, version, me }) 
 store.on(["language"], () => {
   mapElement.setAttribute("aria-label", t("map"));
 });
+
+// While a plan is open the map has a cursor of its own: the map library would move the map instead.
+mapElement.addEventListener(
+  "keydown",
+  (event) => {
+    if (!store.state.plan || event.ctrlKey || event.metaKey || event.altKey || !cursor.press(event)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  true,
+);
 
 document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
@@ -194,7 +206,16 @@ function obey(command) {
       void bench.step(command);
       return true;
     case "delete":
-      bench.deletePicked();
+      void bench.deletePicked();
+      return true;
+    case "pin":
+      bench.startPin();
+      return true;
+    case "check":
+      bench.nextCheck();
+      return true;
+    case "keys":
+      void ask({ title: t("keys"), lead: "", fields: [], body: keysList(), ok: "" });
       return true;
     default:
       bench.take(command);
@@ -216,7 +237,7 @@ async function start(link) {
 let starts = 0;
 
 const link = permalink.read(location.hash);
-if (link.colour && ["households", "people", "businesses", "institutions", "none"].includes(link.colour)) {
+if (link.colour && COLOURS.includes(/** @type {import("./state").Colour} */ (link.colour))) {
   actions.setColour(/** @type {import("./state").Colour} */ (link.colour));
 }
 // Browser tests ask where the map is and where a place is on the screen.

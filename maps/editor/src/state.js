@@ -4,7 +4,7 @@
  * @typedef {import("./contract").Zone} Zone
  * @typedef {import("./contract").LonLat} LonLat
  * @typedef {"households" | "people" | "businesses" | "institutions" | "balance" | "department" | "parent" | "none"} Colour
- * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation" | "fusion" | "plan" | "moves" | "history"} Tab
+ * @typedef {"details" | "zones" | "faults" | "stations" | "reconciliation" | "fusion" | "plan" | "moves" | "history" | "comments" | "compare"} Tab
  */
 
 /**
@@ -49,9 +49,14 @@
  * @property {number} waiting edits that were made while the service could not be reached, and are sent later
  * @property {import("./plan/comparing").Shown | null} compared what is compared with what
  * @property {import("./plan/proposing").Shown | null} proposed a proposal that is shown on the map
+ * @property {Map<string, string> | null} parents names of zones of the levels above, by code
+ * @property {Map<string, string> | null} departments name of the department's zone that each zone is in, by code
  * @property {boolean} pinning whether the next click on the map pins a comment
  * @property {boolean} moving whether those who move are drawn on the map
  */
+
+/** What zones may be coloured by. @type {Colour[]} */
+export const COLOURS = ["households", "people", "businesses", "institutions", "balance", "department", "parent", "none"];
 
 /** @returns {State} */
 const initial = () => ({
@@ -85,6 +90,8 @@ const initial = () => ({
   waiting: 0,
   compared: null,
   proposed: null,
+  parents: null,
+  departments: null,
   pinning: false,
   moving: false,
 });

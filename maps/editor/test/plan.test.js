@@ -4,7 +4,7 @@ import { use } from "../src/language.js";
 import { applied, changedByOthers, flowsOf, moved, refreshed, touchedBy, withFreeCodes } from "../src/plan/changes.js";
 import { nextCodes } from "../src/plan/codes.js";
 import { commandOf } from "../src/plan/keys.js";
-import { histogram, warningsOf } from "../src/plan/rules.js";
+import { bandOf, histogram, warningsOf } from "../src/plan/rules.js";
 import { editOf, gestureOf, pickedAfter, TOOLS } from "../src/plan/tools.js";
 import { bboxOf, lengthened, movesBetween } from "../src/shapes.js";
 
@@ -43,28 +43,45 @@ test("new codes count on from the highest sequence beside the zone, and reuse no
   assert.deepEqual(nextCodes(["X1", "X2", "X3", "X4", "X5", "X6", "X7", "X8", "X9"], "X1"), []);
 });
 
-test("warnings say how far off a grid is; dedicated and unknown ones break nothing", () => {
+test("warnings are the service's, in the language of the page; zones of a version have none", () => {
+  const warnings = [{ rule: "households", severity: /** @type {const} */ ("warning"), message: "超 31 户", message_en: "31 too many" }];
   use("zh");
-  assert.deepEqual(warningsOf(square("1", 0, 0, { counts: { household: 531 } }), "grid"), ["超 31 户"]);
-  assert.deepEqual(warningsOf(square("1", 0, 0, { counts: { household: 14 }, people: 700 }), "grid"), ["少 286 户", "少 100 人"]);
-  assert.deepEqual(warningsOf(square("1", 0, 0, { counts: { household: 14 }, kind: "dedicated" }), "grid"), []);
-  assert.deepEqual(warningsOf(square("1", 0, 0, { counts: {}, people: null }), "grid"), []);
-  assert.deepEqual(warningsOf(square("1", 0, 0, { parts: 2, compactness: 0.05 }), "grid"), ["分成 2 块", "形状狭长"]);
-  assert.deepEqual(warningsOf(square("1", 0, 0, { counts: { household: 5 } }), "community"), []);
+  assert.deepEqual(warningsOf(square("1", 0, 0, { warnings })), ["超 31 户"]);
+  use("en");
+  assert.deepEqual(warningsOf(square("1", 0, 0, { warnings })), ["31 too many"]);
+  use("zh");
+  assert.deepEqual(warningsOf(square("1", 0, 0)), []);
+});
+
+/** @param {Partial<import("../src/contract").ProfileRule>} rule */
+const profile = (rule) => ({
+  code: "default",
+  name: "",
+  rules: [{ rule: "households", name: "", name_en: "", level: "grid", least: 300, most: 500, on: true, unit: "户", source: "", verified: true, ...rule }],
+});
+
+test("the band is the office's, where it has one for the level", () => {
+  assert.deepEqual(bandOf(profile({}), "grid"), [300, 500]);
+  assert.equal(bandOf(profile({}), "community"), null);
+  assert.equal(bandOf(profile({ on: false }), "grid"), null);
+  assert.equal(bandOf(profile({ most: null }), "grid"), null);
+  assert.equal(bandOf(null, "grid"), null);
 });
 
 test("every general zone of known count is in one bin, and the band's ends are edges", () => {
   const counts = [0, 49, 50, 299, 300, 499, 500, 3100];
   const zones = counts.map((household, k) => square(String(k), 0, 0, { counts: { household } }));
   zones.push(square("park", 0, 0, { kind: "dedicated" }), square("unknown", 0, 0, { counts: {} }));
-  const bins = histogram(zones);
-  assert.equal(bins.reduce((sum, bin) => sum + bin.zones, 0), counts.length);
-  for (const { low, high, zones: count } of bins) {
-    assert.equal(count, counts.filter((value) => value >= low && value < high).length);
+  for (const band of /** @type {[number, number][]} */ ([[300, 500], [200, 300], [30, 50], [110, 330], [250, 251]])) {
+    const bins = histogram(zones, band);
+    assert.equal(bins.reduce((sum, bin) => sum + bin.zones, 0), counts.length);
+    for (const { low, high, zones: count } of bins) {
+      assert.equal(count, counts.filter((value) => value >= low && value < high).length);
+    }
   }
-  const narrow = histogram(zones.slice(0, 7));
+  const narrow = histogram(zones.slice(0, 7), [300, 500]);
   assert.deepEqual(narrow.filter(({ inBand }) => inBand).map(({ low }) => low), [300, 350, 400, 450]);
-  assert.deepEqual(histogram([]), []);
+  assert.deepEqual(histogram([], [300, 500]), []);
 });
 
 test("an answer puts and deletes zones, and keeps the others as the same objects", () => {

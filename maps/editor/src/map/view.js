@@ -10,7 +10,10 @@ import OlMap from "ol/Map.js";
 import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
 import VectorSource from "ol/source/Vector.js";
 import View from "ol/View.js";
+import { CompareView } from "./compare.js";
 import * as layers from "./layers.js";
+import { Marks } from "./marks.js";
+import { MovesLayer } from "./moves.js";
 import { PlanLayer } from "./plan.js";
 import * as styles from "./styles.js";
 
@@ -90,6 +93,13 @@ export class GridMap {
     /** Level whose zones are a plan's: those of the version are not drawn. */
     this.planned = "";
     this.plan = new PlanLayer(this.map, events);
+    this.marks = new Marks(this.map);
+    this.moves = new MovesLayer(this.map);
+    this.compare = new CompareView(this.map, elements.map, () =>
+      this.planned
+        ? [this.plan.fills, this.plan.borders]
+        : this.zoneLayers.flatMap(({ fills, borders }) => [fills, borders]).filter((layer) => layer.getVisible()),
+    );
     const clicked = (/** @type {import("ol/MapBrowserEvent.js").default} */ event) => {
       const { shiftKey, ctrlKey, metaKey } = /** @type {MouseEvent} */ (event.originalEvent);
       events.onclick(this.#hits(event.pixel), lonLat(event.coordinate), shiftKey || ctrlKey || metaKey);
@@ -336,6 +346,11 @@ export class GridMap {
       listen();
       this.map.render();
     });
+  }
+
+  /** Where a point is in the map's own coordinates. @param {LonLat} point */
+  coordinateOf(point) {
+    return fromLonLat(point);
   }
 
   /** Where a point is on the screen, in CSS pixels of the page.

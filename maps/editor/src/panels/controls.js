@@ -1,9 +1,10 @@
 // What lies on the map: zoom buttons, the card of layers, the legend.
-import { classColour, classesOf, UNKNOWN } from "../colouring.js";
+import { coloured, UNKNOWN } from "../colouring.js";
 import { fill, h, icon, ICONS } from "../dom.js";
 import * as figures from "../figures.js";
 import { nameOf, t } from "../language.js";
-import { levelOf } from "../state.js";
+import { contextOf } from "../plan/departments.js";
+import { COLOURS, levelOf } from "../state.js";
 import palette from "../../palette.json";
 
 /** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
@@ -92,7 +93,7 @@ export function layersCard(store, actions) {
             onchange: (/** @type {Event} */ event) =>
               actions.setColour(/** @type {any} */ (/** @type {HTMLSelectElement} */ (event.target).value)),
           },
-          ["households", "people", "businesses", "institutions", "none"].map((value) =>
+          COLOURS.filter((value) => value !== "department" || version.layers.some(isDepartment)).map((value) =>
             h("option", { value, selected: value === colour }, t(`colour.${value}`)),
           ),
         ),
@@ -130,33 +131,36 @@ export function legend(store) {
     const circles = subject?.type === "station" ? (subject.circles ?? []) : [];
     card.hidden = !named;
     if (!named) return;
-    const { classes, unknown } = classesOf(zones ?? [], colour);
-    const unit = colour === "none" ? "" : t(`unit.${colour}`);
+    const shown = coloured(zones ?? [], colour, contextOf(store.state));
+    const unit = /** @type {string[]} */ (["households", "people", "businesses", "institutions"]).includes(colour) ? t(`unit.${colour}`) : "";
     fill(
       card,
-      h("h3", {}, colour === "none" ? nameOf(named.level) : t("legend.title", nameOf(named.level), t(`colour.${colour}`))),
-      colour !== "none" && [
+      h("h3", {}, !shown ? nameOf(named.level) : unit ? t("legend.title", nameOf(named.level), t(`colour.${colour}`)) : t("legend.of", nameOf(named.level), t(`colour.${colour}`))),
+      shown && [
+        colour === "balance" && shown.entries.length === 0 && h("p", { class: "hint" }, t("legend.no-band")),
         h(
           "ul",
           {},
-          classes.map(({ low, high, zones: count }, index) =>
+          shown.entries.map(({ color, key, values = [], name, low = 0, high = 0, zones: count }) =>
             h(
               "li",
               {},
-              h("i", { style: `background:${classColour(index, classes.length)}b8` }),
-              h("span", { class: "number" }, low === high ? figures.whole(low) : `${figures.whole(low)} – ${figures.whole(high)}`),
+              h("i", { style: `background:${color}b8` }),
+              key || name !== undefined
+                ? h("span", { class: "group" }, key ? t(key, ...values) : name)
+                : h("span", { class: "number" }, low === high ? figures.whole(low) : `${figures.whole(low)} – ${figures.whole(high)}`),
               h("span", {}, unit),
               h("span", { class: "number count" }, t("legend.zones", figures.whole(count))),
             ),
           ),
-          unknown > 0 &&
+          shown.unknown > 0 &&
             h(
               "li",
               {},
               h("i", { style: `background:${UNKNOWN}b8` }),
               h("span", {}, t("legend.unknown")),
               h("span", {}),
-              h("span", { class: "number count" }, t("legend.zones", figures.whole(unknown))),
+              h("span", { class: "number count" }, t("legend.zones", figures.whole(shown.unknown))),
             ),
         ),
       ],
@@ -177,7 +181,7 @@ export function legend(store) {
         ),
     );
   };
-  store.on(["version", "level", "colour", "zones", "subject", "language"], draw);
+  store.on(["version", "level", "colour", "zones", "subject", "profile", "parents", "departments", "language"], draw);
   draw();
   return card;
 }

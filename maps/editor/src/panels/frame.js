@@ -3,46 +3,53 @@ import { append, fill, h, icon, ICONS } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { details } from "./details.js";
-import { historyList, moveList, planTable } from "./plan.js";
+import { commentList } from "./comments.js";
+import { comparePanel } from "./compare.js";
+import { historyList, moveList } from "./plan.js";
 import { fusionPanel } from "./fusion.js";
 import { faultList } from "./repairs.js";
-import { reconciliation, stationList, zoneTable } from "./tables.js";
+import { reconciliation, stationList } from "./tables.js";
+import { zoneTable } from "./zones.js";
 
 /** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
 /** @typedef {import("../state").Tab} Tab */
 
 const TABS = /** @type {Tab[]} */ (["details", "zones", "faults", "fusion", "stations", "reconciliation"]);
-const PLAN_TABS = /** @type {Tab[]} */ (["plan", "moves", "history", "details"]);
+const PLAN_TABS = /** @type {Tab[]} */ (["plan", "moves", "history", "comments", "details"]);
 
 /**
  * @param {Store} store
  * @param {Actions} actions
- * @param {{ repairing: import("../repairing").Repairing, fusing: import("../fusing").Fusing }} acts
+ * @param {{ repairing: import("../repairing").Repairing, fusing: import("../fusing").Fusing,
+ *   bench: import("../workbench").Workbench }} acts
  */
-export function sidePanel(store, actions, { repairing, fusing }) {
+export function sidePanel(store, actions, { repairing, fusing, bench }) {
   /** @type {Record<Tab, HTMLElement>} */
   const pages = {
     details: details(store, actions),
-    zones: zoneTable(store, actions),
+    zones: zoneTable(store, actions, { id: "zones", planned: false }),
     faults: faultList(store, actions, repairing),
     fusion: fusionPanel(store, fusing),
     stations: stationList(store, actions),
     reconciliation: reconciliation(store),
-    plan: planTable(store, actions),
+    plan: zoneTable(store, actions, { id: "plan-zones", planned: true, rules: () => void bench.profiles.edit() }),
     moves: moveList(store),
-    history: historyList(store),
+    history: historyList(store, actions),
+    comments: commentList(store, bench),
+    compare: comparePanel(store, bench),
   };
   const tabs = h("div", { class: "tabs", role: "tablist" });
   const panel = h("aside", { class: "panel" }, tabs);
-  for (const tab of new Set([...TABS, ...PLAN_TABS])) {
+  for (const tab of new Set([...TABS, ...PLAN_TABS, /** @type {Tab} */ ("compare")])) {
     pages[tab].setAttribute("role", "tabpanel");
     pages[tab].id = `page-${tab}`;
     pages[tab].setAttribute("aria-labelledby", `tab-${tab}`);
     append(panel, [pages[tab]]);
   }
   const draw = () => {
-    const { tab, version, plan } = store.state;
-    const names = plan ? PLAN_TABS : TABS;
+    const { tab, version, plan, compared, comments } = store.state;
+    const names = [...(plan ? PLAN_TABS : TABS), ...(compared ? [/** @type {Tab} */ ("compare")] : [])];
+    const open = (comments ?? []).filter(({ resolved_at }) => !resolved_at).length;
     const errors = version?.faults.errors ?? 0;
     const warnings = version?.faults.warnings ?? 0;
     const held = document.activeElement?.id ?? "";
@@ -71,13 +78,14 @@ export function sidePanel(store, actions, { repairing, fusing }) {
           one === "faults" && errors + warnings > 0
             ? h("span", { class: `badge ${errors ? "error" : "warning"}`, title: t("faults.summary", errors, warnings) }, figures.whole(errors || warnings))
             : null,
+          one === "comments" && open > 0 && h("span", { class: "badge info", id: "comments-open", title: t("comment.summary", open, (comments ?? []).length - open) }, figures.whole(open)),
         ),
       ),
     );
     if (held.startsWith("tab-")) document.getElementById(held)?.focus();
     for (const [one, page] of Object.entries(pages)) page.hidden = one !== tab;
   };
-  store.on(["tab", "version", "plan", "language"], draw);
+  store.on(["tab", "version", "plan", "compared", "comments", "language"], draw);
   draw();
   return panel;
 }
@@ -90,6 +98,8 @@ export function foot(store) {
   const pointer = h("span", { class: "number pointer", id: "pointer" });
   const about = h("div", { class: "about" });
   const saved = h("span", { id: "saved", role: "status", hidden: true });
+  const waits = h("b", { class: "waiting", id: "waiting", role: "status", hidden: true });
+  const others = h("span", { class: "company", id: "company", hidden: true });
   const line = h("footer", { class: "foot" }, scale, pointer, about);
   /** @param {import("../contract").LonLat | null} point */
   const showPointer = (point) => fill(pointer, point ? `${figures.coordinates(point)} CGCS2000` : t("foot.outside"));
@@ -100,7 +110,9 @@ export function foot(store) {
     const { territory } = version;
     fill(
       about,
+      waits,
       saved,
+      others,
       h("span", { id: "version-id" }, `${t("foot.version")} `, h("b", {}, version.version)),
       h("span", { class: "source", title: territory.source }, `${t("foot.source")} ${territory.source}${territory.data_date ? ` (${territory.data_date})` : ""}`),
       territory.synthetic && h("span", { class: "synthetic", id: "synthetic" }, t("foot.synthetic")),
@@ -112,8 +124,19 @@ export function foot(store) {
     saved.hidden = !plan;
     if (plan) fill(saved, h("b", {}, t("foot.plan", plan.revision)), savedAt && ` ${t("foot.saved", figures.clock(savedAt))}`);
   };
+  const gather = () => {
+    const { plan, company, waiting, me } = store.state;
+    waits.hidden = waiting === 0;
+    fill(waits, t("foot.waiting", waiting));
+    const here = company.filter(({ account }) => account !== me?.name);
+    others.hidden = !plan || here.length === 0;
+    const words = here.map(({ name, at }) => (at ? t("foot.at", name, at.name) : t("foot.here", name)));
+    others.title = words.join("\n");
+    fill(others, words.slice(0, 2).join("；"), words.length > 2 && ` +${words.length - 2}`);
+  };
   store.on(["version", "language"], draw);
   store.on(["plan", "savedAt", "language"], say);
+  store.on(["plan", "company", "waiting", "me", "language"], gather);
   draw();
   return { line, scale, showPointer };
 }

@@ -101,7 +101,7 @@ function planPicker(store, bench) {
         const { value } = select;
         if (value === "new") {
           select.value = plan ? String(plan.id) : "";
-          void bench.newPlan();
+          void bench.library.make();
         } else if (value) void bench.openPlan(Number(value));
         else void bench.closePlan();
       },

@@ -1,144 +1,12 @@
-// The panel of a plan: its zones with warnings and a histogram, who moves, what was done.
-import { fill, h } from "../dom.js";
+// The panel of a plan: who moves, what was done.
+import { fill, h, icon, ICONS } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { flowsOf, moved } from "../plan/changes.js";
-import { BANDS, histogram, warningsOf } from "../plan/rules.js";
+import { KIND_MARKS } from "../plan/kinds.js";
+import * as plans from "../plans-api.js";
 
-/**
- * @typedef {import("../state").Store} Store
- * @typedef {import("../actions").Actions} Actions
- * @typedef {import("../contract").Zone} Zone
- */
-
-/** @type {{ key: string, of: (zone: Zone, warnings: string[]) => string | number | null }[]} */
-const COLUMNS = [
-  { key: "zone.name", of: (zone) => zone.code },
-  { key: "count.household", of: (zone) => zone.counts.household ?? null },
-  { key: "zone.people", of: (zone) => zone.people },
-  { key: "plan.warnings", of: (_, warnings) => warnings.length },
-];
-
-/** @param {Store} store @param {Actions} actions */
-export function planTable(store, actions) {
-  let sorted = { column: 0, down: false };
-  let warned = false;
-  const bars = h("div", { class: "histogram", id: "histogram" });
-  const summary = h("p", { class: "hint", role: "status" });
-  const head = h("tr", {});
-  const body = h("tbody", {});
-  const box = h("input", {
-    type: "checkbox",
-    id: "warned-only",
-    onchange: () => {
-      warned = box.checked;
-      rows();
-    },
-  });
-  const label = h("span", {});
-  const panel = h(
-    "div",
-    { class: "list" },
-    bars,
-    h("div", { class: "list-head" }, h("label", { class: "toggle" }, box, label), summary),
-    h("table", { class: "rows", id: "plan-zones" }, h("thead", {}, head), body),
-  );
-  const rows = () => {
-    const { zones, plan, level } = store.state;
-    if (!plan) return fill(body);
-    if (!zones) return fill(body, h("tr", { class: "said" }, h("td", { colspan: 4 }, t("busy"))));
-    const lines = zones.map((zone) => ({ zone, warnings: warningsOf(zone, level) }));
-    const wrong = lines.filter(({ warnings }) => warnings.length > 0).length;
-    fill(bars, bands(zones, level));
-    fill(summary, t("plan.summary", figures.whole(zones.length), figures.whole(wrong)));
-    const { of } = COLUMNS[sorted.column];
-    const shown = warned ? lines.filter(({ warnings }) => warnings.length > 0) : lines;
-    shown.sort((a, b) => {
-      const [x, y] = [of(a.zone, a.warnings), of(b.zone, b.warnings)];
-      if (x === null || y === null) return Number(x === null) - Number(y === null);
-      const ascending = typeof x === "string" ? x.localeCompare(String(y)) : x - Number(y);
-      return sorted.down ? -ascending : ascending;
-    });
-    fill(
-      body,
-      shown.length === 0 && h("tr", { class: "said" }, h("td", { colspan: 4 }, t("zones.no-match"))),
-      shown.map(({ zone, warnings }) =>
-        h(
-          "tr",
-          { "data-code": zone.code, onclick: () => actions.selectZone(level, zone.code, null, true) },
-          h("th", { scope: "row" }, h("button", { type: "button", class: "link" }, zone.name), h("small", { class: "block" }, zone.code)),
-          h("td", { class: "number" }, figures.whole(zone.counts.household, t("unknown"))),
-          h("td", { class: "number" }, figures.whole(zone.people, t("unknown"))),
-          h("td", { class: "warnings" }, warnings.map((words) => h("span", { class: "block" }, words))),
-        ),
-      ),
-    );
-    mark();
-  };
-  const heads = () => {
-    fill(label, t("plan.warned-only"));
-    fill(
-      head,
-      COLUMNS.map(({ key }, index) =>
-        h(
-          "th",
-          { scope: "col", class: index === 1 || index === 2 ? "number" : null, "aria-sort": sorted.column === index ? (sorted.down ? "descending" : "ascending") : "none" },
-          h(
-            "button",
-            {
-              type: "button",
-              class: "sort",
-              onclick: () => {
-                sorted = { column: index, down: sorted.column === index ? !sorted.down : index > 0 };
-                heads();
-                rows();
-              },
-            },
-            t(key),
-          ),
-        ),
-      ),
-    );
-  };
-  const mark = () => {
-    const { picked } = store.state;
-    for (const row of body.children) row.classList.toggle("chosen", picked.includes(row.getAttribute("data-code") ?? ""));
-    body.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
-  };
-  store.on(["zones", "plan", "language"], () => {
-    heads();
-    rows();
-  });
-  store.on(["picked"], mark);
-  heads();
-  return panel;
-}
-
-/** Bars of how many grids have how many households; the rule's band is marked.
- * @param {Zone[]} zones
- * @param {string} level
- */
-function bands(zones, level) {
-  if (level !== "grid") return null;
-  const bins = histogram(zones);
-  const most = Math.max(1, ...bins.map((bin) => bin.zones));
-  const inside = zones.filter(({ kind, counts }) => kind === "general" && (counts.household ?? -1) >= BANDS.households[0] && (counts.household ?? -1) <= BANDS.households[1]);
-  return [
-    h("h3", {}, t("histogram"), h("small", {}, t("histogram.band", BANDS.households[0], BANDS.households[1], inside.length))),
-    h(
-      "ol",
-      { class: "bars", "aria-label": t("histogram") },
-      bins.map(({ low, high, zones: count, inBand }) =>
-        h(
-          "li",
-          { class: inBand ? "in-band" : null, title: t("histogram.bar", low, high - 1, count) },
-          h("i", { style: `height:${Math.round((count / most) * 44)}px` }),
-          low % 100 === 0 ? h("span", { class: "number" }, low) : null,
-        ),
-      ),
-    ),
-  ];
-}
+/** @typedef {import("../state").Store} Store */
 
 const KINDS = /** @type {const} */ (["household", "business", "institution"]);
 
@@ -177,9 +45,10 @@ export function flowTable(store, moves, level) {
 export function moveList(store) {
   const panel = h("div", { class: "list" });
   const draw = () => {
-    const { plan, moves, level } = store.state;
+    const { plan, moves, level, moving, tab } = store.state;
     if (!plan) return fill(panel);
-    if (!moves) return fill(panel, h("p", { class: "busy" }, t("busy")));
+    if (!moves) return fill(panel, tab === "moves" && h("p", { class: "busy" }, t("busy")));
+    const known = plan.may_edit !== undefined;
     fill(
       panel,
       h("p", { class: "hint lead" }, t("moves.lead", plan.base)),
@@ -190,28 +59,60 @@ export function moveList(store) {
           h("div", { class: "figure" }, h("b", { class: "number" }, figures.whole(moved(moves, level, kind))), h("span", {}, t(`count.${kind}`))),
         ),
       ),
+      known &&
+        h(
+          "div",
+          { class: "acts-row" },
+          h(
+            "label",
+            { class: "toggle" },
+            h("input", { type: "checkbox", id: "moving", checked: moving, onchange: (/** @type {Event} */ event) => store.set({ moving: /** @type {HTMLInputElement} */ (event.target).checked }) }),
+            t("moves.show"),
+          ),
+          h("a", { class: "button", href: plans.ledgerFile(plan.id), download: true, id: "moves-file" }, t("ledger.file")),
+        ),
+      moving && movesLegend(),
       flowTable(store, moves, level),
     );
   };
-  store.on(["plan", "moves", "language"], draw);
+  store.on(["plan", "moves", "level", "moving", "tab", "language"], draw);
   return panel;
 }
 
-/** @param {Store} store */
-export function historyList(store) {
+/** What arrows and points mean. */
+const movesLegend = () =>
+  h(
+    "ul",
+    { class: "moves-legend", id: "moves-legend" },
+    h("li", {}, h("i", { class: "arrow", "aria-hidden": "true" }), t("moves.legend.arrow")),
+    KINDS.map((kind) => h("li", {}, h("i", { class: `mark ${kind}`, style: `background:${KIND_MARKS[kind].color}`, "aria-hidden": "true" }), t(`count.${kind}`))),
+    h("li", { class: "hint" }, t("moves.legend.close")),
+  );
+
+/** @param {Store} store @param {import("../actions").Actions} actions */
+export function historyList(store, actions) {
   const panel = h("div", { class: "list" });
+  const jump = (/** @type {string[]} */ codes) => {
+    const there = (store.state.zones ?? []).filter(({ code }) => codes.includes(code));
+    if (there.length === 0) return;
+    store.set({ picked: there.map(({ code }) => code) });
+    actions.flyTo(boxOf(there.map(({ bbox }) => bbox)));
+  };
   const draw = () => {
-    const { plan, changes } = store.state;
+    const { plan, changes, zones, tab } = store.state;
     if (!plan) return fill(panel);
-    if (!changes) return fill(panel, h("p", { class: "busy" }, t("busy")));
+    if (!changes) return fill(panel, tab === "history" && h("p", { class: "busy" }, t("busy")));
     if (changes.length === 0) return fill(panel, h("p", { class: "hint" }, t("history.none")));
+    const names = new Map((zones ?? []).map(({ code, name }) => [code, name]));
     fill(
       panel,
       h(
         "ol",
         { class: "history", id: "history", reversed: true },
-        [...changes].reverse().map(({ revision, operation, made_by, made_at, undone, put, deleted, reason }) =>
-          h(
+        [...changes].reverse().map(({ revision, operation, made_by, made_at, undone, put, deleted, reason }) => {
+          const codes = [...put, ...deleted];
+          const there = put.filter((code) => names.has(code));
+          return h(
             "li",
             { class: undone ? "undone" : null },
             h("span", { class: "badge quietly" }, `r${revision}`),
@@ -220,13 +121,23 @@ export function historyList(store) {
               { class: "what" },
               h("b", {}, t(`operation.${operation}`), undone && h("small", {}, t("history.undone"))),
               h("span", {}, [made_by, figures.moment(made_at), reason].filter(Boolean).join(" · ")),
-              h("span", { class: "number" }, [...put, ...deleted].slice(0, 6).join(" "), put.length + deleted.length > 6 && " …"),
+              h("span", { class: "codes" }, codes.slice(0, 4).map((code) => names.get(code) ?? code).join("、"), codes.length > 4 && t("history.more", codes.length)),
             ),
-          ),
-        ),
+            there.length > 0 &&
+              h("button", { type: "button", class: "quiet square", title: t("history.jump"), "aria-label": `${t("history.jump")} r${revision}`, onclick: () => jump(there) }, icon(ICONS.fly)),
+          );
+        }),
       ),
     );
   };
-  store.on(["plan", "changes", "language"], draw);
+  store.on(["plan", "changes", "tab", "language"], draw);
   return panel;
 }
+
+/** @param {import("../contract").Bbox[]} boxes @returns {import("../contract").Bbox} */
+const boxOf = (boxes) => [
+  Math.min(...boxes.map(([west]) => west)),
+  Math.min(...boxes.map(([, south]) => south)),
+  Math.max(...boxes.map(([, , east]) => east)),
+  Math.max(...boxes.map(([, , , north]) => north)),
+];

@@ -1,7 +1,7 @@
 // What a key means while a plan is open.
 import { TOOLS } from "./tools.js";
 
-/** @typedef {import("./tools").ToolName | "undo" | "redo" | "delete" | "escape" | "finish"} Command */
+/** @typedef {import("./tools").ToolName | "undo" | "redo" | "delete" | "escape" | "finish" | "pin" | "check" | "keys"} Command */
 
 /**
  * @param {{ key: string, ctrlKey: boolean, metaKey: boolean, shiftKey: boolean, altKey: boolean }} event
@@ -17,5 +17,8 @@ export function commandOf({ key, ctrlKey, metaKey, shiftKey, altKey }) {
   if (key === "Escape") return "escape";
   if (key === "Enter") return "finish";
   if (key === "Delete") return "delete";
+  if (key === "?") return "keys";
+  if (letter === "K") return "pin";
+  if (letter === "N") return "check";
   return TOOLS.find(({ key: own, also }) => own === letter || also === letter)?.name ?? null;
 }

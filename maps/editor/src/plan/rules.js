@@ -1,39 +1,33 @@
-// What an office asks of its grids, and which grids break it: the defaults of the service's rule profile for grids.
-import { t } from "../language.js";
-
-/** @typedef {import("../contract").Zone} Zone */
-
-/** Least and most per grid; the service's own warnings follow the same numbers (geo/plans/rules.py). */
-export const BANDS = /** @type {const} */ ({ households: [300, 500], people: [800, 1500] });
-
-/** Levels that the bands are about. */
-const BANDED = "grid";
+// Which rules of the office zones break, as the service says, and how households are spread about its band.
+import { messageOf } from "../language.js";
 
 /**
- * Rules that a zone breaks, in words; dedicated zones are exempt, unknown counts break nothing.
+ * @typedef {import("../contract").Zone} Zone
+ * @typedef {import("../contract").Profile} Profile
+ */
+
+/**
+ * Rules that a zone breaks, in words. Only zones of plans are judged.
  *
  * @param {Zone} zone
- * @param {string} level
  * @returns {string[]}
  */
-export function warningsOf(zone, level) {
-  if (level !== BANDED) return [];
-  /** @type {string[]} */ const found = [];
-  if (zone.kind === "general") {
-    found.push(...within(zone.counts.household, BANDS.households, t("unit.households")));
-    found.push(...within(zone.people, BANDS.people, t("unit.people")));
-  }
-  if ((zone.parts ?? 1) > 1) found.push(t("rule.parts", zone.parts ?? 1));
-  if ((zone.compactness ?? 1) < 0.1) found.push(t("rule.compactness"));
-  return found;
-}
+export const warningsOf = (zone) =>
+  (/** @type {import("../contract").PlanZone} */ (zone).warnings ?? []).map(messageOf);
 
-/** @param {number | null | undefined} value @param {readonly [number, number]} band @param {string} unit */
-function within(value, [least, most], unit) {
-  if (value === null || value === undefined) return [];
-  if (value < least) return [t("rule.few", (least - value).toLocaleString("en-US"), unit)];
-  if (value > most) return [t("rule.many", (value - most).toLocaleString("en-US"), unit)];
-  return [];
+/** The rule that says how many households a zone should have. */
+const HOUSEHOLDS = "households";
+
+/**
+ * Least and most households that the office asks of a zone of a level; null where it asks nothing.
+ *
+ * @param {Profile | null} profile
+ * @param {string} level
+ * @returns {[number, number] | null}
+ */
+export function bandOf(profile, level) {
+  const rule = profile?.rules.find((one) => one.rule === HOUSEHOLDS && one.on && (one.level === level || one.level === null));
+  return rule && rule.least !== null && rule.most !== null ? [rule.least, rule.most] : null;
 }
 
 /**
@@ -44,22 +38,25 @@ function within(value, [least, most], unit) {
  * @property {boolean} inBand whether the whole bin lies in the band
  */
 
+/** Bars that a histogram has at most, about. */
+const BARS = 24;
+
 /**
  * How many general zones have how many households, in bins of which the band's ends are edges.
  *
  * @param {Zone[]} zones
- * @param {readonly [number, number]} [band]
+ * @param {readonly [number, number]} band
  * @returns {Bin[]} from 0 to at least the band's end; empty when no count is known
  */
-export function histogram(zones, band = BANDS.households) {
+export function histogram(zones, band) {
   const counts = zones.flatMap((zone) =>
     zone.kind === "general" && typeof zone.counts.household === "number" ? [zone.counts.household] : [],
   );
   if (counts.length === 0) return [];
   const highest = Math.max(...counts, band[1]);
-  // 50 households a bin; wider by doubling where that would make too many bars.
-  let width = 50;
-  while (highest / width > 24) width *= 2;
+  // A quarter of the band a bin, where its ends are then edges; wider by doubling where that makes too many bars.
+  let width = [4, 3, 2, 1].map((parts) => (band[1] - band[0]) / parts).find((wide) => wide >= 1 && band[0] % wide === 0) ?? Math.max(1, common(band[0], band[1]));
+  while (highest / width > BARS) width *= 2;
   const bins = Math.floor(highest / width) + 1;
   const found = Array.from({ length: bins }, (_, index) => ({
     low: index * width,
@@ -70,3 +67,6 @@ export function histogram(zones, band = BANDS.households) {
   for (const count of counts) found[Math.floor(count / width)].zones += 1;
   return found;
 }
+
+/** Greatest common divisor. @param {number} a @param {number} b @returns {number} */
+const common = (a, b) => (b === 0 ? a : common(b, a % b));

@@ -20,10 +20,6 @@ export default {
   "tab.plan": ["方案网格", "Zones"],
   "tab.moves": ["迁移", "Moves"],
   "tab.history": ["历史", "History"],
-  "rule.few": ["少 {0} {1}", "{0} {1} too few"],
-  "rule.many": ["超 {0} {1}", "{0} {1} too many"],
-  "rule.parts": ["分成 {0} 块", "{0} parts"],
-  "rule.compactness": ["形状狭长", "drawn out"],
   "histogram": ["每个网格的户数", "Households per grid"],
   "histogram.band": ["{0}–{1} 户之内 {2} 个", "{2} within {0}–{1}"],
   "histogram.bar": ["{0}–{1} 户：{2} 个网格", "{0}–{1} households: {2} grids"],
@@ -74,6 +70,5 @@ export default {
   "publish.lead": ["改变所属网格：{0} 户、{1} 家商户/企业、{2} 家单位。发布后立即生效，旧版本留存备查。", "Changing zone: {0} households, {1} businesses, {2} institutions. It is in force at once; the old version is kept."],
   "publish.reason": ["发布原因", "Reason"],
   "publish.ok": ["发布", "Publish"],
-  "publish.busy": ["正在发布 {0}%", "Publishing {0}%"],
   "publish.failed": ["没有发布", "Not published"],
 };

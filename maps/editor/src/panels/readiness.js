@@ -1,0 +1,43 @@
+// What a publisher sees before publishing: broken rules, remaining faults, approval, edits that still wait.
+import { h } from "../dom.js";
+import * as figures from "../figures.js";
+import { messageOf, t } from "../language.js";
+
+/** Zones with warnings that are listed by name; the others are counted. */
+const LISTED = 8;
+
+/**
+ * @param {import("../state").State} state
+ * @param {number} waiting edits that are not with the service yet
+ */
+export function readiness({ plan, zones, faults, level }, waiting) {
+  const planned = /** @type {import("../contract").PlanZone[]} */ (zones ?? []);
+  const broken = planned.filter(({ warnings }) => warnings?.some(({ severity }) => severity === "warning"));
+  const errors = (faults ?? []).filter((fault) => fault.severity === "error" && fault.level === level).length;
+  const approval = plan?.approval;
+  return h(
+    "ul",
+    { class: "readiness", id: "readiness" },
+    point(waiting === 0 ? "done" : "bad", waiting === 0 ? t("ready.sent") : t("ready.waiting", waiting)),
+    point(
+      broken.length === 0 ? "done" : "warn",
+      broken.length === 0 ? t("ready.rules") : t("ready.rules.broken", broken.length),
+      broken.length > 0 &&
+        h(
+          "ul",
+          {},
+          broken.slice(0, LISTED).map(({ name, warnings }) => h("li", {}, h("b", {}, name), " ", (warnings ?? []).map(messageOf).join("；"))),
+          broken.length > LISTED && h("li", {}, t("ready.more", figures.whole(broken.length - LISTED))),
+        ),
+    ),
+    point(errors === 0 ? "done" : "warn", errors === 0 ? t("ready.faults.none") : t("ready.faults", errors)),
+    approval?.required &&
+      point(
+        approval.state === "given" ? "done" : "bad",
+        approval.state === "given" ? t("ready.approved", approval.approved_by ?? "") : approval.state === "asked" ? t("ready.asked", approval.asked_by ?? "") : t("ready.unapproved"),
+      ),
+  );
+}
+
+/** @param {"done" | "warn" | "bad"} kind @param {string} text @param {import("../dom").Child} [more] */
+const point = (kind, text, more) => h("li", { class: kind }, h("span", {}, text), more);
