@@ -1,12 +1,11 @@
 """Plans: drafts that planners edit, undo and compare."""
 
-import json
 from typing import Annotated, Any
 
-import shapely
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api import drawing
 from api.deps import AppServices, SignedIn, Transaction
 from api.edits import Edit
 from api.schemas import Text
@@ -17,6 +16,17 @@ router = APIRouter(prefix="/api", tags=["方案 Plans"])
 PlanNumber = Annotated[int, Path(ge=1, le=2**62)]
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个方案"}}
 STALE: dict[int | str, dict[str, Any]] = {**NOT_FOUND, 409: {"description": "已被他人修改，或方案已关闭"}}
+ZONES: dict[int | str, dict[str, Any]] = {**NOT_FOUND, 200: {"model": drawing.PlanZones}}
+EDITED: dict[int | str, dict[str, Any]] = {**STALE, 200: {"model": drawing.EditAnswer}}
+
+
+class NewPreview(BaseModel):
+    """An edit to be tried on a revision."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: Annotated[int, Field(ge=0, le=2**62, description="the revision that the planner sees")]
+    edit: Edit
 
 
 class NewEdit(BaseModel):
@@ -49,24 +59,37 @@ def list_changes(
     return {"plan": plan.id, "revision": plan.revision, "changes": plans.history(session, number, since)}
 
 
-@router.get("/plans/{number}/zones", summary="方案中的网格 Zones of a plan", responses=NOT_FOUND)
+@router.get("/plans/{number}/zones", summary="方案中的网格 Zones of a plan", responses=ZONES)
 def list_zones(
-    number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices, level: str = "grid"
-) -> dict[str, Any]:
-    """返回方案某一层级的网格，含图形与户数、人数、面积等指标。"""
-    plan = memberships.plan_for_reader(session, caller, number)
-    zones = drafts.zones_of(session, services.rooms, number, level)
-    return {
-        "plan": plan.id,
-        "revision": plan.revision,
-        "zones": [_zone(zone, figures) for zone, figures in zones],
-    }
+    number: PlanNumber,
+    session: Transaction,
+    caller: SignedIn,
+    services: AppServices,
+    *,
+    level: Text = "grid",
+    since: Annotated[
+        int | None, Query(ge=0, le=2**62, description="only zones changed after this revision")
+    ] = None,
+) -> Response:
+    """返回方案某一层级的网格，含图形、户数、人数、面积等指标和违反的规则；给出 since 时只返回该修订号之后变动的。"""
+    memberships.plan_for_reader(session, caller, number)
+    return drawing.zones_answer(drafts.zones_of(session, services.rooms, number, level, since=since))
 
 
-@router.post("/plans/{number}/edits", summary="修改方案 Edit", responses=STALE)
+@router.post("/plans/{number}/preview", summary="预览修改 Preview", responses=EDITED)
+def preview(
+    number: PlanNumber, body: NewPreview, session: Transaction, caller: SignedIn, services: AppServices
+) -> Response:
+    """说明一次修改会带来什么：变动的网格、指标、提示和迁移情况。什么都不保存，修订号不变。需要规划员角色。"""
+    memberships.plan_for_editor(session, caller, number)
+    answer = drafts.preview(session, services.rooms, number, body.edit.change, revision=body.revision)
+    return drawing.edit_answer(answer)
+
+
+@router.post("/plans/{number}/edits", summary="修改方案 Edit", responses=EDITED)
 def edit(
     number: PlanNumber, body: NewEdit, session: Transaction, caller: SignedIn, services: AppServices
-) -> dict[str, Any]:
+) -> Response:
     """做一次修改，返回变动的网格、指标、提示和迁移情况。修订号过期时返回 409。需要规划员角色。"""
     memberships.plan_for_editor(session, caller, number)
     answer = drafts.edit(
@@ -79,29 +102,29 @@ def edit(
         author=caller.account_id,
     )
     plans.note(session, caller.actor, f"plan.{body.edit.operation}", answer.plan)
-    return _answer(answer)
+    return drawing.edit_answer(answer)
 
 
-@router.post("/plans/{number}/undo", summary="撤销 Undo", responses=STALE)
+@router.post("/plans/{number}/undo", summary="撤销 Undo", responses=EDITED)
 def undo(
     number: PlanNumber, body: OnRevision, session: Transaction, caller: SignedIn, services: AppServices
-) -> dict[str, Any]:
+) -> Response:
     """撤销最近一次修改，坐标完全还原。需要规划员角色。"""
     memberships.plan_for_editor(session, caller, number)
     answer = drafts.undo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.undo", answer.plan)
-    return _answer(answer)
+    return drawing.edit_answer(answer)
 
 
-@router.post("/plans/{number}/redo", summary="重做 Redo", responses=STALE)
+@router.post("/plans/{number}/redo", summary="重做 Redo", responses=EDITED)
 def redo(
     number: PlanNumber, body: OnRevision, session: Transaction, caller: SignedIn, services: AppServices
-) -> dict[str, Any]:
+) -> Response:
     """重做刚撤销的修改。需要规划员角色。"""
     memberships.plan_for_editor(session, caller, number)
     answer = drafts.redo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.redo", answer.plan)
-    return _answer(answer)
+    return drawing.edit_answer(answer)
 
 
 @router.get("/plans/{number}/ledger", summary="迁移清单 Move ledger", responses=NOT_FOUND)
@@ -112,34 +135,6 @@ def ledger(
     plan = memberships.plan_for_reader(session, caller, number)
     moves = drafts.ledger(session, services.rooms, number)
     return {"plan": plan.id, "revision": plan.revision, "base": plan.base, "moves": _moves(moves)}
-
-
-def _answer(answer: drafts.Answer) -> dict[str, Any]:
-    return {
-        "plan": answer.plan.id,
-        "revision": answer.plan.revision,
-        "zones": [_zone(*pair) for pair in zip(answer.zones, answer.figures, strict=True)],
-        "deleted": [{"level": level, "code": code} for level, code in answer.deleted],
-        "warnings": answer.warnings,
-        "moves": _moves(answer.moves),
-    }
-
-
-def _zone(zone: Any, figures: Any) -> dict[str, Any]:  # noqa: ANN401  the kernel's PlanZone and ZoneFigures
-    return {
-        "level": zone.level,
-        "code": zone.code,
-        "name": zone.name,
-        "kind": zone.kind,
-        "parent": zone.parent,
-        "geometry": json.loads(shapely.to_geojson(zone.geometry)),
-        "counts": figures.counts,
-        "people": figures.people,
-        "area_m2": round(figures.area_m2, 1),
-        "perimeter_m": round(figures.perimeter_m, 1),
-        "compactness": round(figures.compactness, 3),
-        "parts": figures.parts,
-    }
 
 
 def _moves(moves: Any) -> list[dict[str, Any]]:  # noqa: ANN401  a DataFrame: persons are counted, not named

@@ -1,103 +1,98 @@
-"""The drafts of plans: kept in this process with their census, edited, undone, redone, and read.
-
-A draft is made anew when the stored revision is another than the kept one: the database decides, the process
-remembers.
-"""
+"""Edits of plans: computed on the kept draft, stored with their inverses, undone, redone, and foreseen."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-import shapely
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
-from api.store import lineages, models, versions
-from api.store.plans import ClosedError, PlanInfo, get_plan, open_plan
-from api.store.subject_blocks import read_subjects
-from api.store.territories import boundary_of, levels_of
-from api.store.zonesets import plain, read_zones
-from geo.plans import EXCEPTION, Census, Change, Draft, PlanZone, Profile, warnings_of
+from api.store import models
+from api.store.plans import ClosedError, PlanInfo, StaleError, get_plan, history, open_plan, refuse_closed
+from api.store.rooms import Room, Rooms, change_of, furnish, stored
+from geo.plans import EXCEPTION, Change, Draft, Flow, PlanZone, Step, Warned, ZoneFigures, warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from sqlalchemy.orm import Session
 
-    from geo.plans import ZoneFigures
     from geo.plans.draft import Key
 
-ROOMS_KEPT = 8
-"""Plans whose drafts are kept in memory; a city of ten million households takes some 500 MB each."""
+__all__ = [
+    "Answer",
+    "Room",
+    "Rooms",
+    "ZoneList",
+    "ZoneState",
+    "edit",
+    "furnish",
+    "ledger",
+    "preview",
+    "redo",
+    "undo",
+    "zones_of",
+]
+
+_TOUCHED = text(
+    """SELECT DISTINCT zone ->> 'code'
+       FROM change c
+       CROSS JOIN LATERAL jsonb_array_elements(
+           c.put || c.delete || (c.inverse -> 'put') || (c.inverse -> 'delete')
+       ) AS zone
+       WHERE c.plan_id = :plan AND c.touched > :since AND zone ->> 'level' = :level ORDER BY 1"""
+)
 
 
-@dataclass
-class Room:
-    """The draft of a plan in this process."""
+@dataclass(frozen=True)
+class ZoneState:
+    """A zone of a plan, with its figures and the rules that it breaks."""
 
-    revision: int
-    draft: Draft
-    census: Census
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    zone: PlanZone
+    figures: ZoneFigures
+    warned: tuple[Warned, ...]
+
+
+@dataclass(frozen=True)
+class ZoneList:
+    """Zones of a plan at its revision; ``deleted`` and ``pending`` as in `Answer`."""
+
+    plan: PlanInfo
+    zones: tuple[ZoneState, ...]
+    deleted: tuple[Key, ...]
+    pending: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an edit did.
+    """What an edit did, or would do.
 
     Parameters
     ----------
     plan
-        The plan, at its new revision.
+        The plan, at its new revision; at the one it has, for a preview.
     zones
         Zones put in place.
     deleted
         Keys (level, code) of zones that are gone.
-    figures
-        Figures of the zones put in place, in their order.
-    warnings
-        Rules that they break, in Chinese.
-    moves
-        The ledger's delta: one row per subject that changed zone.
+    flows
+        The ledger's delta: how many subjects go from where to where.
+    pending
+        Names of figures that are still being computed.
     """
 
     plan: PlanInfo
-    zones: tuple[PlanZone, ...]
-    deleted: tuple[tuple[str, str], ...]
-    figures: list[ZoneFigures]
-    warnings: list[str]
-    moves: pd.DataFrame
+    zones: tuple[ZoneState, ...]
+    deleted: tuple[Key, ...]
+    flows: tuple[Flow, ...]
+    pending: tuple[str, ...]
 
-
-class Rooms:
-    """The drafts kept in this process, least used ones dropped first."""
-
-    def __init__(self) -> None:
-        self._rooms: OrderedDict[int, Room] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def enter(self, session: Session, plan: PlanInfo) -> Room:
-        """Return the room of a plan at its stored revision."""
-        with self._lock:
-            room = self._rooms.get(plan.id)
-            if room is not None and room.revision == plan.revision:
-                self._rooms.move_to_end(plan.id)
-                return room
-        room = furnish(session, plan)
-        with self._lock:
-            self._rooms[plan.id] = room
-            while len(self._rooms) > ROOMS_KEPT:
-                self._rooms.popitem(last=False)
-        return room
-
-    def leave(self, plan: int) -> None:
-        """Forget a room whose draft may differ from what is stored."""
-        with self._lock:
-            self._rooms.pop(plan, None)
+    @property
+    def warnings(self) -> list[str]:
+        """Rules that the zones break, in Chinese."""
+        return [warned.zh for state in self.zones for warned in state.warned]
 
 
 def edit(
@@ -117,7 +112,7 @@ def edit(
     session
         Its transaction stores the change.
     rooms
-        The drafts of this process.
+        The drafts of this process; they follow when the transaction is committed.
     number
         The plan.
     make
@@ -134,14 +129,53 @@ def edit(
     ClosedError
         The plan is published or archived.
     RefusedError
-        The change would break law 1, or use a retired code again.
+        The change would break law 1.
     """
     plan = open_plan(session, number, revision)
     room = rooms.enter(session, plan)
-    with room.lock:
-        change = make(room.draft)
-        lineages.refuse_retired(session, plan, room.draft, change)
-        return _carry_out(session, rooms, plan, room, change, reason=reason, author=author)
+    change = make(room.draft)
+    trial = _try(room, change)
+    session.add(
+        models.Change(
+            plan_id=plan.id,
+            revision=plan.revision + 1,
+            touched=plan.revision + 1,
+            operation=change.operation,
+            reason=reason,
+            made_by=author,
+            inverse={**stored(trial.inverse), "operation": trial.inverse.operation},
+            **stored(change),
+        )
+    )
+    return _carried_out(session, rooms, plan, trial)
+
+
+def preview(
+    session: Session, rooms: Rooms, number: int, make: Callable[[Draft], Change], *, revision: int
+) -> Answer:
+    """Say what an edit would do: nothing is stored or changed, and nobody's edit waits for it.
+
+    Raises
+    ------
+    StaleError
+        The plan is at another revision than the planner saw.
+    ClosedError
+        The plan is published or archived.
+    RefusedError
+        The change would break law 1.
+    """
+    plan = get_plan(session, number)
+    refuse_closed(plan)
+    if plan.revision != revision:
+        raise StaleError(plan.revision, history(session, number, since=revision))
+    room = rooms.enter(session, plan)
+    trial = _try(room, make(room.draft))
+    answer = _answered(plan, trial)
+    if not rooms.is_current(room):
+        # Somebody's edit was committed while this was computed: the figures may be of both.
+        now = get_plan(session, number)
+        raise StaleError(now.revision, history(session, number, since=revision))
+    return answer
 
 
 def undo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answer:
@@ -155,7 +189,8 @@ def undo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
     )
     if row is None:
         raise ClosedError("没有可撤销的修改。", "nothing to undo", remedy="方案已是最初的样子。")
-    return _replay(session, rooms, plan, row, _change(row.inverse), undone=True)
+    inverse = change_of(row.inverse["operation"], row.inverse["put"], row.inverse["delete"])
+    return _replay(session, rooms, plan, row, inverse, undone=True)
 
 
 def redo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answer:
@@ -176,7 +211,8 @@ def redo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
     )
     if row is None:
         raise ClosedError("没有可重做的修改。", "nothing to redo", remedy="")
-    return _replay(session, rooms, plan, row, _done(row), undone=False)
+    change = change_of(row.operation, row.put, row.delete)
+    return _replay(session, rooms, plan, row, change, undone=False)
 
 
 def ledger(session: Session, rooms: Rooms, number: int) -> pd.DataFrame:
@@ -184,160 +220,80 @@ def ledger(session: Session, rooms: Rooms, number: int) -> pd.DataFrame:
     return rooms.enter(session, get_plan(session, number)).census.ledger()
 
 
-def zones_of(session: Session, rooms: Rooms, number: int, level: str) -> list[tuple[PlanZone, ZoneFigures]]:
-    """Return the zones of a level of a plan with their figures."""
-    room = rooms.enter(session, get_plan(session, number))
-    with room.lock:
-        zones = room.draft.at(level)
-        return list(zip(zones, room.census.figures(zones), strict=True))
-
-
-def furnish(
-    session: Session,
-    plan: PlanInfo,
-    told: Callable[[models.Change, Change, pd.DataFrame], None] | None = None,
-) -> Room:
-    """Make the draft and census of a plan from its base version, its subjects and its changes.
+def zones_of(
+    session: Session, rooms: Rooms, number: int, level: str, *, since: int | None = None
+) -> ZoneList:
+    """Return the zones of a level of a plan with their figures and warnings.
 
     Parameters
     ----------
-    session
-        Where to read.
-    plan
-        The plan.
-    told
-        Called with every standing change, in order, as stored and as done, and with the moves that it made.
+    session, rooms, number, level
+        The plan, and the level.
+    since
+        Only the zones that were changed after this revision, and those that are gone since.
     """
-    version = versions.get_version(session, plan.base)
-    levels = [stored.level for stored in levels_of(session, version.territory_id)]
-    draft = Draft.from_frame(read_zones(session, version), levels, boundary_of(session, version.territory_id))
-    subjects = read_subjects(session, version.territory_id)
-    census = Census(
-        subjects.ids,
-        subjects.kind_names,
-        np.where(subjects.people_unknown, np.nan, subjects.people),
-        subjects.lon,
-        subjects.lat,
-    )
-    census.settle(draft)
-    rows = session.scalars(
-        select(models.Change)
-        .where(models.Change.plan_id == plan.id, models.Change.undone.is_(False))
-        .order_by(models.Change.revision)
-    )
-    for row in rows:
-        change = _done(row)
-        moves = census.follow(draft, change, draft.apply(change))
-        if told is not None:
-            told(row, change, moves)
-    return Room(plan.revision, draft, census)
+    plan = get_plan(session, number)
+    room = rooms.enter(session, plan)
+    if since is None:
+        return ZoneList(plan, tuple(_states(room, room.draft.at(level), None)), (), tuple(room.pending))
+    touched = session.scalars(_TOUCHED, {"plan": number, "since": since, "level": level}).all()
+    standing = [room.draft.zone(level, code) for code in touched if (level, code) in room.draft]
+    gone = tuple((level, code) for code in touched if (level, code) not in room.draft)
+    return ZoneList(plan, tuple(_states(room, standing, None)), gone, tuple(room.pending))
 
 
-def _carry_out(
-    session: Session,
-    rooms: Rooms,
-    plan: PlanInfo,
-    room: Room,
-    change: Change,
-    *,
-    reason: str,
-    author: int | None,
-) -> Answer:
-    inverse = room.draft.apply(change)
-    try:
-        moves = room.census.follow(room.draft, change, inverse)
-        session.add(
-            models.Change(
-                plan_id=plan.id,
-                revision=plan.revision + 1,
-                touched=plan.revision + 1,
-                operation=change.operation,
-                reason=reason,
-                made_by=author,
-                inverse={**_stored(inverse), "operation": inverse.operation},
-                **_stored(change),
-            )
-        )
-        return _answered(session, plan, room, change, moves)
-    except BaseException:
-        rooms.leave(plan.id)
-        raise
+# ---- inside
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A change made on a copy of a room's draft."""
+
+    room: Room
+    after: Draft
+    change: Change
+    inverse: Change
+    step: Step
+
+
+def _try(room: Room, change: Change) -> _Trial:
+    after = room.draft.copy()
+    inverse = after.apply(change)
+    return _Trial(room, after, change, inverse, room.census.foresee(after, change, inverse))
 
 
 def _replay(
     session: Session, rooms: Rooms, plan: PlanInfo, row: models.Change, change: Change, *, undone: bool
 ) -> Answer:
-    room = rooms.enter(session, plan)
-    with room.lock:
-        try:
-            moves = room.census.follow(room.draft, change, room.draft.apply(change))
-            row.undone = undone
-            row.touched = plan.revision + 1
-            return _answered(session, plan, room, change, moves)
-        except BaseException:
-            rooms.leave(plan.id)
-            raise
+    trial = _try(rooms.enter(session, plan), change)
+    row.undone, row.touched = undone, plan.revision + 1
+    return _carried_out(session, rooms, plan, trial)
 
 
-def _answered(session: Session, plan: PlanInfo, room: Room, change: Change, moves: pd.DataFrame) -> Answer:
+def _carried_out(session: Session, rooms: Rooms, plan: PlanInfo, trial: _Trial) -> Answer:
     session.execute(update(models.Plan).where(models.Plan.id == plan.id).values(revision=plan.revision + 1))
     session.flush()
-    room.revision = plan.revision + 1
-    zones = tuple(zone for zone in change.put if zone.level != EXCEPTION)
-    figures = room.census.figures(zones)
-    graded = [(zone, figure) for zone, figure in zip(zones, figures, strict=True) if zone.level == "grid"]
-    warned = warnings_of([zone for zone, _ in graded], [figure for _, figure in graded], Profile())
+    answer = _answered(get_plan(session, plan.id), trial)
+    rooms.promise(session, replace(trial.room, revision=plan.revision + 1, draft=trial.after), trial.step)
+    return answer
+
+
+def _answered(plan: PlanInfo, trial: _Trial) -> Answer:
+    zones = [zone for zone in trial.change.put if zone.level != EXCEPTION]
     return Answer(
-        get_plan(session, plan.id), zones, change.delete, figures, [each.zh for each in warned], moves
+        plan,
+        tuple(_states(trial.room, zones, trial.step)),
+        trial.change.delete,
+        tuple(trial.room.census.flows(trial.step)),
+        tuple(trial.room.pending),
     )
 
 
-def _stored(change: Change) -> dict[str, Any]:
-    return {
-        "put": [
-            {
-                "level": zone.level,
-                "code": zone.code,
-                "name": zone.name,
-                "kind": zone.kind,
-                "parent": zone.parent,
-                "staff": plain(list(zone.staff)),
-                "attributes": plain(dict(zone.attributes)),
-                "wkb": shapely.to_wkb(zone.geometry, hex=True),
-            }
-            for zone in change.put
-        ],
-        "delete": [{"level": level, "code": code} for level, code in change.delete],
-        "lineage": [{"from": list(old), "to": list(new)} for old, new in change.lineage],
-    }
-
-
-def _done(row: models.Change) -> Change:
-    return _change({"operation": row.operation, "put": row.put, "delete": row.delete, "lineage": row.lineage})
-
-
-def _change(stored: dict[str, Any]) -> Change:
-    return Change(
-        stored["operation"],
-        tuple(
-            PlanZone(
-                item["level"],
-                item["code"],
-                item["name"],
-                shapely.from_wkb(item["wkb"]),
-                item["kind"],
-                item["parent"],
-                tuple(item["staff"]),
-                item["attributes"],
-            )
-            for item in stored["put"]
-        ),
-        tuple((item["level"], item["code"]) for item in stored["delete"]),
-        # Inverses stored before lineage was kept have none.
-        tuple((_key(pair["from"]), _key(pair["to"])) for pair in stored.get("lineage", ())),
-    )
-
-
-def _key(stored: list[str]) -> Key:
-    level, code = stored
-    return level, code
+def _states(room: Room, zones: Sequence[PlanZone], step: Step | None) -> list[ZoneState]:
+    figures = room.census.figures(zones, step)
+    warned: defaultdict[Key, list[Warned]] = defaultdict(list)
+    for zone, figure in zip(zones, figures, strict=True):
+        warned[zone.key] += warnings_of([zone], [figure], room.census.profile)
+    return [
+        ZoneState(zone, figure, tuple(warned[zone.key])) for zone, figure in zip(zones, figures, strict=True)
+    ]

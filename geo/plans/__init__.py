@@ -6,17 +6,26 @@ returns a `Change`; applying the change returns its inverse, so undo is linear a
 moves them.
 """
 
-from geo.plans.census import Census, ZoneFigures
+from geo.plans.census import Census, Flow, Step, ZoneFigures
 from geo.plans.draft import EXCEPTION, Change, Draft, PlanZone
-from geo.plans.rules import Profile, Warned, warnings_of
+from geo.plans.ground import Cut, Ground
+from geo.plans.population import Population
+from geo.plans.rules import DEFAULT_RULES, Profile, Rule, Warned, warnings_of
 
 __all__ = [
+    "DEFAULT_RULES",
     "EXCEPTION",
     "Census",
     "Change",
+    "Cut",
     "Draft",
+    "Flow",
+    "Ground",
     "PlanZone",
+    "Population",
     "Profile",
+    "Rule",
+    "Step",
     "Warned",
     "ZoneFigures",
     "warnings_of",

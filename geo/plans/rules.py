@@ -1,37 +1,204 @@
-"""Rule profiles: what an office asks of its grids, as data that it edits, and the warnings that follow."""
+"""Rule profiles: what an office asks of its grids, as data that it edits, and the warnings that follow.
+
+Every threshold is a number of a `Rule`, never a constant of the code: the office changes it, turns it off, or adds the
+rule at another level. What is unknown (未知) breaks no rule.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import shapely
+
+from geo.errors import ProfileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from geo.plans.census import ZoneFigures
     from geo.plans.draft import PlanZone
 
+Severity = Literal["warning", "note"]
+
 
 @dataclass(frozen=True)
-class Profile:
-    """Thresholds for the zones of one level. A None is no threshold.
-
-    The defaults are Zhejiang's community grid: 300-500 households, 800-1,500 people (see the README's sources).
+class Kind:
+    """A kind of rule.
 
     Parameters
     ----------
-    households, people
-        Least and most.
-    parts
-        Most pieces of a zone.
-    compactness
-        Least Polsby-Popper compactness.
+    name, name_en
+        What it is about.
+    unit, unit_en
+        Of its thresholds; empty for plain numbers.
+    size
+        Whether dedicated zones are exempt from it.
+    decimals
+        Of numbers in sentences.
     """
 
-    households: tuple[int, int] | None = (300, 500)
-    people: tuple[int, int] | None = (800, 1500)
-    parts: int | None = 1
-    compactness: float | None = 0.1
+    name: str
+    name_en: str
+    unit: str = ""
+    unit_en: str = ""
+    size: bool = False
+    decimals: int = 0
+
+
+KINDS: dict[str, Kind] = {
+    "households": Kind("户数", "households", "户", "households", size=True),
+    "people": Kind("人数", "people", "人", "people", size=True),
+    "area": Kind("面积", "area", "平方米", "m²", size=True),
+    "parts": Kind("连通", "contiguity", "块", "parts"),
+    "compactness": Kind("紧凑度", "compactness", decimals=2),
+    "stations": Kind("服务站", "stations", "个", "stations"),
+    "share_15min": Kind(
+        "十五分钟服务圈内户数比例", "share of households within 15 minutes", "%", "%", decimals=0
+    ),
+    "cut_estate": Kind("切分小区", "cut estates", "米", "m", decimals=1),
+    "cut_building": Kind("切分楼栋", "cut buildings", "米", "m", decimals=1),
+    "crosses_expressway": Kind("跨快速路", "expressway crossed", "米", "m", decimals=1),
+    "crosses_railway": Kind("跨铁路", "railway crossed", "米", "m", decimals=1),
+    "crosses_river": Kind("跨河流", "river crossed", "米", "m", decimals=1),
+}
+"""Every kind of rule. Of a cut or crossing, `Rule.most` is the width that a piece may have and still be no piece."""
+
+CUTS = ("cut_estate", "cut_building")
+CROSSINGS = ("crosses_expressway", "crosses_railway", "crosses_river")
+
+NAMES_SHOWN = 3
+"""Estates or buildings that a sentence names; the rest it counts."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule at one level.
+
+    Parameters
+    ----------
+    rule
+        One of `KINDS`.
+    level
+        Code of the level whose zones it is about.
+    least, most
+        Thresholds in the unit of its kind; None is no threshold. A share is a per cent.
+    on
+        Whether it is followed.
+    source
+        Where the numbers come from.
+    verified
+        Whether somebody looked the source up; a rule that is not gives notes, not warnings.
+    """
+
+    rule: str
+    level: str
+    least: float | None = None
+    most: float | None = None
+    on: bool = True
+    source: str = ""
+    verified: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of rule it is."""
+        return KINDS[self.rule]
+
+    @property
+    def severity(self) -> Severity:
+        """How a broken rule is shown."""
+        return "warning" if self.verified else "note"
+
+
+_FIELD = "通行要求：网格不宜被快速路、铁路、河流分割，不宜切分小区和楼栋"
+_ZHEJIANG = "浙江：社区网格 300–500 户"
+
+DEFAULT_RULES: tuple[Rule, ...] = (
+    Rule("households", "grid", 300, 500, source=_ZHEJIANG, verified=True),
+    Rule(
+        "people",
+        "grid",
+        800,
+        1500,
+        source="滕州 1,000–1,500 人，莆田 800 人",
+        verified=True,
+    ),
+    Rule("parts", "grid", most=1, source="网格应连成一片", verified=True),
+    Rule("compactness", "grid", least=0.1, source="Polsby–Popper 紧凑度，经验值"),
+    Rule("stations", "grid", least=1, on=False, source="按本地要求启用"),
+    Rule("share_15min", "grid", least=80, on=False, source="GB 50180-2018 十五分钟生活圈；比例按本地要求"),
+    Rule("cut_estate", "grid", most=1, source=_FIELD, verified=True),
+    Rule("cut_building", "grid", most=1, source=_FIELD, verified=True),
+    Rule("crosses_expressway", "grid", most=10, source=_FIELD, verified=True),
+    Rule("crosses_railway", "grid", most=10, source=_FIELD, verified=True),
+    Rule("crosses_river", "grid", most=10, source=_FIELD, verified=True),
+    Rule("parts", "community", most=1, source="社区应连成一片", verified=True),
+    Rule("households", "microgrid", 30, 50, source="经验值"),
+    Rule("parts", "microgrid", most=1, source="微网格应连成一片", verified=True),
+    Rule("cut_building", "microgrid", most=1, source=_FIELD, verified=True),
+    Rule("area", "urban", most=10_000, on=False, source="城管单元网格约 10,000 平方米"),
+)
+"""What holds where an office has not said otherwise."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The rules of an office.
+
+    Parameters
+    ----------
+    rules
+        At most one of a kind at a level.
+    name
+        As the office calls it.
+
+    Raises
+    ------
+    ProfileError
+        Naming every rule that is none: unknown, twice, without sense in its thresholds.
+
+    Examples
+    --------
+    >>> Profile().band("grid", "households")
+    (300, 500)
+    >>> Profile((Rule("households", "grid", 200, 300),)).band("grid", "households")
+    (200, 300)
+    """
+
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+    name: str = "默认规则"
+    _at: dict[tuple[str, str], Rule] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse rules that cannot be followed."""
+        problems = [problem for rule in self.rules for problem in _problems(rule)]
+        for rule in self.rules:
+            if (rule.level, rule.rule) in self._at:
+                problems.append(f"规则 {rule.rule} 在层级 {rule.level} 出现两次")
+            self._at[rule.level, rule.rule] = rule
+        if problems:
+            raise ProfileError(
+                f"规则有误：{'；'.join(problems)}。",
+                f"{len(problems)} bad rules",
+                remedy="请改正后再保存。",
+            )
+
+    def rule(self, level: str, rule: str) -> Rule | None:
+        """Return the rule that is followed at a level, None where there is none or it is off."""
+        found = self._at.get((level, rule))
+        return found if found is not None and found.on else None
+
+    def band(self, level: str, rule: str) -> tuple[float | None, float | None] | None:
+        """Return least and most of a rule that is followed at a level."""
+        found = self.rule(level, rule)
+        return None if found is None else (found.least, found.most)
+
+    def with_rules(self, rules: Iterable[Rule]) -> Profile:
+        """Return a profile in which these rules stand instead of their namesakes."""
+        fresh = {(rule.level, rule.rule): rule for rule in rules}
+        kept = [fresh.pop((rule.level, rule.rule), rule) for rule in self.rules]
+        return replace(self, rules=(*kept, *fresh.values()))
 
 
 @dataclass(frozen=True)
@@ -43,19 +210,28 @@ class Warned:
     code
         The zone.
     rule
-        ``households``, ``people``, ``parts`` or ``compactness``.
+        One of `KINDS`.
     zh, en
         The warning, as the planner reads it.
+    severity
+        A note where the rule's numbers are not verified.
+    codes
+        Estates or buildings that are cut.
+    place
+        Where, in lon/lat; None: the zone as a whole.
     """
 
     code: str
     rule: str
     zh: str
     en: str
+    severity: Severity = "warning"
+    codes: tuple[str, ...] = ()
+    place: shapely.Geometry | None = None
 
 
 def warnings_of(zones: Iterable[PlanZone], figures: Iterable[ZoneFigures], profile: Profile) -> list[Warned]:
-    """Return the rules that zones break. Dedicated zones are exempt from the counts of households and people.
+    """Return the rules that zones break. Dedicated zones are exempt from rules of size.
 
     Parameters
     ----------
@@ -66,55 +242,143 @@ def warnings_of(zones: Iterable[PlanZone], figures: Iterable[ZoneFigures], profi
     """
     found: list[Warned] = []
     for zone, figure in zip(zones, figures, strict=True):
-        if zone.kind == "general":
-            found += _within(
-                zone, "households", figure.counts["household"], profile.households, "户", "households"
-            )
-            if figure.people is not None:
-                found += _within(zone, "people", figure.people, profile.people, "人", "people")
-        if profile.parts is not None and figure.parts > profile.parts:
-            found.append(
-                Warned(
-                    zone.code,
-                    "parts",
-                    f"{zone.name} 分成 {figure.parts} 块",
-                    f"{zone.code} has {figure.parts} parts",
-                )
-            )
-        if profile.compactness is not None and figure.compactness < profile.compactness:
-            found.append(
-                Warned(
-                    zone.code,
-                    "compactness",
-                    f"{zone.name} 形状狭长 (紧凑度 {figure.compactness:.2f})",
-                    f"{zone.code} is drawn out (compactness {figure.compactness:.2f})",
-                )
-            )
+        for name, kind in KINDS.items():
+            rule = profile.rule(zone.level, name)
+            if rule is None or (kind.size and zone.kind == "dedicated"):
+                continue
+            judge = _JUDGES.get(name)
+            found += _measured(zone, figure, rule) if judge is None else judge(zone, figure, rule)
     return found
 
 
-def _within(
-    zone: PlanZone, rule: str, count: int, bounds: tuple[int, int] | None, zh: str, en: str
-) -> list[Warned]:
-    if bounds is None:
+# ---- one kind of rule each
+
+_VALUES: dict[str, Callable[[ZoneFigures], float | None]] = {
+    "households": lambda figure: figure.counts["household"],
+    "people": lambda figure: figure.people,
+    "area": lambda figure: figure.area_m2,
+    "stations": lambda figure: figure.stations,
+}
+
+
+def _measured(zone: PlanZone, figure: ZoneFigures, rule: Rule) -> list[Warned]:
+    value = _VALUES[rule.rule](figure)
+    if value is None:
         return []
-    least, most = bounds
-    if count < least:
-        return [
-            Warned(
-                zone.code,
-                rule,
-                f"{zone.name} 少 {least - count} {zh}",
-                f"{zone.code}: {least - count} {en} too few",
-            )
-        ]
-    if count > most:
-        return [
-            Warned(
-                zone.code,
-                rule,
-                f"{zone.name} 超 {count - most} {zh}",
-                f"{zone.code}: {count - most} {en} too many",
-            )
-        ]
+    kind = rule.kind
+    if rule.least is not None and value < rule.least:
+        off = _number(rule.least - value, kind.decimals)
+        return [_warned(zone, rule, f"少 {off} {kind.unit}", f"{off} {kind.unit_en} too few")]
+    if rule.most is not None and value > rule.most:
+        off = _number(value - rule.most, kind.decimals)
+        return [_warned(zone, rule, f"超 {off} {kind.unit}", f"{off} {kind.unit_en} too many")]
     return []
+
+
+def _parts(zone: PlanZone, figure: ZoneFigures, rule: Rule) -> list[Warned]:
+    if rule.most is None or figure.parts <= rule.most:
+        return []
+    words = (f"分成 {figure.parts} 块，互不相连", f"has {figure.parts} parts that do not touch")
+    return [_warned(zone, rule, *words, place=figure.strays)]
+
+
+def _compactness(zone: PlanZone, figure: ZoneFigures, rule: Rule) -> list[Warned]:
+    if rule.least is None or figure.compactness >= rule.least:
+        return []
+    told = f"{figure.compactness:.2f}"
+    return [_warned(zone, rule, f"形状狭长 (紧凑度 {told})", f"is drawn out (compactness {told})")]
+
+
+def _share(zone: PlanZone, figure: ZoneFigures, rule: Rule) -> list[Warned]:
+    if rule.least is None or figure.share_15min is None or figure.share_15min * 100 >= rule.least:
+        return []
+    told, asked = f"{figure.share_15min:.0%}", f"{rule.least:.0f}%"
+    return [
+        _warned(
+            zone,
+            rule,
+            f"只有 {told} 的户在步行 15 分钟内到得了服务站，要求 {asked}",
+            f"only {told} of households are within 15 minutes' walk of a station, {asked} are asked for",
+        )
+    ]
+
+
+def _cut(zone: PlanZone, figure: ZoneFigures, rule: Rule) -> list[Warned]:
+    found = [cut for cut in figure.cuts if cut.rule == rule.rule]
+    if not found:
+        return []
+    estate = rule.rule == "cut_estate"
+    what, what_en = ("小区", "estates") if estate else ("楼栋", "buildings")
+    shown = "、".join(cut.name for cut in found[:NAMES_SHOWN])
+    more = f" 等 {len(found)} 处" if len(found) > NAMES_SHOWN else ""
+    return [
+        _warned(
+            zone,
+            rule,
+            f"的边界切开{what} {shown}{more}",
+            f"cuts {len(found)} {what_en}: {', '.join(cut.code for cut in found[:NAMES_SHOWN])}",
+            codes=tuple(cut.code for cut in found),
+            place=_together(found),
+        )
+    ]
+
+
+def _crossed(zone: PlanZone, figure: ZoneFigures, rule: Rule) -> list[Warned]:
+    found = [cut for cut in figure.cuts if cut.rule == rule.rule]
+    if not found:
+        return []
+    names = "、".join(dict.fromkeys(cut.name for cut in found))
+    what_en = {"expressway": "an expressway", "railway": "a railway", "river": "a river"}[
+        rule.rule.removeprefix("crosses_")
+    ]
+    return [_warned(zone, rule, f"被{names}分割", f"is divided by {what_en}", place=_together(found))]
+
+
+_JUDGES: dict[str, Callable[[PlanZone, ZoneFigures, Rule], list[Warned]]] = {
+    "parts": _parts,
+    "compactness": _compactness,
+    "share_15min": _share,
+    **dict.fromkeys(CUTS, _cut),
+    **dict.fromkeys(CROSSINGS, _crossed),
+}
+
+
+def _together(found: list[Any]) -> shapely.Geometry:
+    return shapely.GeometryCollection([cut.place for cut in found]) if len(found) > 1 else found[0].place
+
+
+def _warned(
+    zone: PlanZone,
+    rule: Rule,
+    zh: str,
+    en: str,
+    *,
+    codes: tuple[str, ...] = (),
+    place: shapely.Geometry | None = None,
+) -> Warned:
+    return Warned(zone.code, rule.rule, f"{zone.name} {zh}", f"{zone.code} {en}", rule.severity, codes, place)
+
+
+def _number(value: float, decimals: int) -> str:
+    return f"{value:,.{decimals}f}"
+
+
+def _problems(rule: Rule) -> list[str]:
+    if rule.rule not in KINDS:
+        return [f"没有叫 {rule.rule} 的规则"]
+    where = f"{rule.kind.name}（{rule.level}）"
+    found = []
+    numbers = [number for number in (rule.least, rule.most) if number is not None]
+    if not all(math.isfinite(number) and number >= 0 for number in numbers):
+        found.append(f"{where}的阈值应是不小于零的数")
+    if rule.least is not None and rule.most is not None and rule.least > rule.most:
+        found.append(f"{where}的下限 {rule.least:g} 大于上限 {rule.most:g}")
+    if rule.rule in (*CUTS, *CROSSINGS) and rule.least is not None:
+        found.append(f"{where}只有上限（容许的宽度）")
+    return found
+
+
+def rule_of(row: Mapping[str, Any]) -> Rule:
+    """Return the rule that a stored or sent object holds; what it does not name stays as by default."""
+    known = {key: row[key] for key in ("least", "most", "on", "source", "verified") if key in row}
+    return Rule(str(row["rule"]), str(row["level"]), **known)

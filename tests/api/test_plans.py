@@ -149,7 +149,7 @@ def test_an_archived_plan_is_read_and_not_edited(planner, plan) -> None:
 
 def test_a_failure_while_storing_leaves_the_draft_as_it_was(planner, plan, monkeypatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(drafts, "_stored", lambda _change: 1 / 0)
+        broken.setattr(drafts, "stored", lambda _change: 1 / 0)
         assert edited(planner, plan, 0, SPLIT).status_code == 500
     assert "310112103001113" not in grids(planner, plan)
     assert planner.get(f"/api/plans/{plan}").json()["revision"] == 0

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from shapely import LineString, Polygon, box
 
 from geo.errors import RefusedError
-from geo.plans import EXCEPTION, Census, Draft, PlanZone, Profile, warnings_of
+from geo.plans import EXCEPTION, Census, Draft, PlanZone, Profile, Rule, warnings_of
 from geo.plans import operations as op
 from geo.records import LEVELS
 
@@ -54,7 +54,7 @@ def town() -> Draft:
 
 def households(draft: Draft, count: int = 2000) -> Census:
     random = np.random.default_rng(7)
-    census = Census(
+    census = Census.of(
         [f"H{n}" for n in range(count)],
         ["household"] * count,
         random.integers(1, 6, count),
@@ -233,9 +233,7 @@ def test_warnings_follow_the_profile_and_spare_dedicated_zones() -> None:
     draft.apply(EDITS["carve"](draft))
     zones = [draft.zone("grid", "C000"), draft.zone("grid", "D1")]
     census.settle(draft)
-    found = warnings_of(
-        zones, census.figures(zones), Profile(households=(1, 2), people=None, compactness=None)
-    )
+    found = warnings_of(zones, census.figures(zones), Profile((Rule("households", "grid", 1, 2),)))
     assert [(warned.code, warned.rule) for warned in found] == [("C000", "households")]
     assert "超" in found[0].zh
 

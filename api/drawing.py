@@ -1,0 +1,187 @@
+"""Answers about the zones of a plan while it is drawn, written as JSON at once: geometry is not parsed again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import shapely
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas import Counts, Geometry  # noqa: TC001  pydantic reads them
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from api.store.drafts import Answer, ZoneList, ZoneState
+    from geo.plans import Flow, Warned
+    from geo.plans.draft import Key
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class ZoneWarning(_Answer):
+    """A rule that a zone breaks."""
+
+    rule: str = Field(examples=["households"])
+    severity: Annotated[
+        Literal["warning", "note"], Field(description="note: the rule's numbers are not verified")
+    ]
+    message: str = Field(examples=["兴银第四网格 超 31 户"])
+    message_en: str = Field(examples=["310112103008018 31 households too many"])
+    codes: Annotated[list[str], Field(description="estates or buildings that are cut")] = []
+    place: Annotated[dict[str, Any] | None, Field(description="GeoJSON; null: the zone as a whole")] = None
+
+
+class DrawnZone(_Answer):
+    """A zone of a plan."""
+
+    level: str
+    code: str
+    name: str
+    kind: str
+    parent: str | None
+    staff: list[dict[str, Any]]
+    geometry: Geometry
+    counts: Counts
+    people: Annotated[int | None, Field(description="null: 未知")]
+    area_m2: float
+    perimeter_m: float
+    compactness: float
+    parts: int
+    stations: int
+    share_15min: Annotated[
+        float | None,
+        Field(
+            description="share of households within 15 minutes' walk of a station; null: not known, or no households"
+        ),
+    ]
+    warnings: list[ZoneWarning]
+
+
+class ZoneKey(_Answer):
+    """A zone that is gone."""
+
+    level: str
+    code: str
+
+
+class MoveCount(_Answer):
+    """How many subjects of a kind change zone; null is no zone."""
+
+    level: str
+    kind: str
+    from_: Annotated[str | None, Field(alias="from")]
+    to: str | None
+    subjects: int
+
+
+class PlanZones(_Answer):
+    """Zones of a plan at a revision."""
+
+    plan: int
+    revision: int
+    zones: list[DrawnZone]
+    deleted: list[ZoneKey]
+    pending: Annotated[
+        list[str], Field(description="figures that are still being computed, such as share_15min")
+    ]
+
+
+class EditAnswer(PlanZones):
+    """What an edit did, or would do."""
+
+    warnings: list[str]
+    moves: list[MoveCount]
+
+
+def edit_answer(answer: Answer) -> Response:
+    """Return the answer to an edit or a preview."""
+    return _written(
+        answer.zones,
+        {
+            "plan": answer.plan.id,
+            "revision": answer.plan.revision,
+            "deleted": _keys(answer.deleted),
+            "warnings": answer.warnings,
+            "moves": [_flow(flow) for flow in answer.flows],
+            "pending": list(answer.pending),
+        },
+    )
+
+
+def zones_answer(found: ZoneList) -> Response:
+    """Return zones of a plan."""
+    return _written(
+        found.zones,
+        {
+            "plan": found.plan.id,
+            "revision": found.plan.revision,
+            "deleted": _keys(found.deleted),
+            "pending": list(found.pending),
+        },
+    )
+
+
+def _written(zones: Sequence[ZoneState], rest: dict[str, Any]) -> Response:
+    # GEOS writes GeoJSON by itself; to read it in and write it out again would take longer than an edit.
+    shapes = shapely.to_geojson([state.zone.geometry for state in zones])
+    drawn = ",".join(
+        f'{{"geometry":{shape},{_json(_fields(state))[1:]}'
+        for state, shape in zip(zones, shapes, strict=True)
+    )
+    body = f'{{"zones":[{drawn}],{_json(rest)[1:]}'
+    return Response(body.encode(), media_type="application/json")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _fields(state: ZoneState) -> dict[str, Any]:
+    zone, figures = state.zone, state.figures
+    return {
+        "level": zone.level,
+        "code": zone.code,
+        "name": zone.name,
+        "kind": zone.kind,
+        "parent": zone.parent,
+        "staff": [{key: person.get(key) for key in ("role", "name")} for person in zone.staff],
+        "counts": figures.counts,
+        "people": figures.people,
+        "area_m2": round(figures.area_m2, 1),
+        "perimeter_m": round(figures.perimeter_m, 1),
+        "compactness": round(figures.compactness, 3),
+        "parts": figures.parts,
+        "stations": figures.stations,
+        "share_15min": None if figures.share_15min is None else round(figures.share_15min, 4),
+        "warnings": [_warning(warned) for warned in state.warned],
+    }
+
+
+def _warning(warned: Warned) -> dict[str, Any]:
+    return {
+        "rule": warned.rule,
+        "severity": warned.severity,
+        "message": warned.zh,
+        "message_en": warned.en,
+        "codes": list(warned.codes),
+        "place": None if warned.place is None else json.loads(shapely.to_geojson(warned.place)),
+    }
+
+
+def _keys(keys: Iterable[Key]) -> list[dict[str, str]]:
+    return [{"level": level, "code": code} for level, code in keys]
+
+
+def _flow(flow: Flow) -> dict[str, Any]:
+    return {
+        "level": flow.level,
+        "kind": flow.kind,
+        "from": flow.from_zone,
+        "to": flow.to_zone,
+        "subjects": flow.subjects,
+    }
