@@ -26,6 +26,7 @@ MODULES = {
     "publish": "publish",
     "site": "site",
     "plan": "plan",
+    "profile": "profile",
     "lookup": "lookup",
     "brief": "brief",
     "export": "export",

@@ -1,6 +1,5 @@
 """Rule profiles: what an office asks of its grids."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -9,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import SignedIn, Transaction
 from api.schemas import Text
 from api.store import profiles
-from geo.plans.rules import KINDS, Rule
+from geo.plans.rules import Rule
 
 router = APIRouter(prefix="/api/territories/{code}/profile", tags=["规则 Rules"])
 
@@ -99,27 +98,10 @@ class ProfileEntry(BaseModel):
     revision: int
 
 
-def entry_of(stored: profiles.StoredProfile) -> ProfileEntry:
-    """Return a profile as it is answered."""
-    return ProfileEntry(
-        code=stored.code,
-        name=stored.profile.name,
-        rules=[
-            RuleEntry(
-                **asdict(rule), name=rule.kind.name, name_en=rule.kind.name_en, unit=KINDS[rule.rule].unit
-            )
-            for rule in stored.profile.rules
-        ],
-        number_format=NumberFormat.model_validate(asdict(stored.number_format)),
-        approval=stored.approval,
-        revision=stored.revision,
-    )
-
-
 @router.get("", summary="规则 Rules", responses=NOT_FOUND)
 def get_profile(code: str, session: Transaction, _caller: SignedIn) -> ProfileEntry:
     """返回辖区对网格的要求：每条规则的层级、上下限、单位、来源、是否核实。"""
-    return entry_of(profiles.read_profile(session, code))
+    return ProfileEntry.model_validate(profiles.document_of(profiles.read_profile(session, code)))
 
 
 @router.put("", summary="修改规则 Edit the rules", responses=NOT_FOUND)
@@ -138,4 +120,4 @@ def put_profile(code: str, body: NewProfile, session: Transaction, caller: Signe
         account_id=caller.account_id,
         actor=caller.actor,
     )
-    return entry_of(stored)
+    return ProfileEntry.model_validate(profiles.document_of(stored))

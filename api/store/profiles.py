@@ -152,6 +152,21 @@ def write_profile(
     return read_profile(session, territory)
 
 
+def document_of(stored: StoredProfile) -> dict[str, Any]:
+    """Return a profile as JSON holds it, with names and units."""
+    return {
+        "code": stored.code,
+        "name": stored.profile.name,
+        "rules": [
+            {**asdict(rule), "name": rule.kind.name, "name_en": rule.kind.name_en, "unit": rule.kind.unit}
+            for rule in stored.profile.rules
+        ],
+        "number_format": asdict(stored.number_format),
+        "approval": stored.approval,
+        "revision": stored.revision,
+    }
+
+
 def code_format(name: str, segments: Iterable[Mapping[str, Any]] | None = None) -> ZoneCodeFormat:
     """Return a preset by name, or a format of one's own.
 
