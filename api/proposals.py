@@ -162,6 +162,14 @@ class FusionOrder(_Request):
     profile: Profile = Profile()  # type: ignore[call-arg]
 
 
+class FusionPlan(_Request):
+    """The plan that a fusion's proposal shall become."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=100, examples=["多格合一方案"])]
+    level: Code = Field("grid", description="level whose zones the new grids replace", examples=["grid"])
+    version: Annotated[Text | None, Field(max_length=60, description="版本号，默认最新版本")] = None
+
+
 class ConflictFigures(_Answer):
     """Conflicts of one kind."""
 

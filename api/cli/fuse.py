@@ -18,7 +18,7 @@ from api.cli.sources import (
     read_zones,
     save,
 )
-from api.store import fusions
+from api.store import adoptions, audit, fusions, plans
 from api.store.engine import session
 from api.store.refusals import InvalidRequestError
 from api.store.versions import get_version
@@ -48,6 +48,13 @@ def fuse(  # noqa: PLR0913  options of a command
     pin: Annotated[list[str] | None, typer.Option(help="固定单元: 单元号=主导图层的网格编码")] = None,
     households: Annotated[str, typer.Option(help="每格户数上下限，例如 300-500；none 为不限")] = "300-500",
     noise: Annotated[float, typer.Option(help="窄于此 (米) 的差别视为描绘误差", min=0.0)] = 10.0,
+    adopt: Annotated[
+        str | None,
+        typer.Option(
+            help="版本: 把结果变成这个名称的方案，可在网页上查看、修改、发布；不写 --layers 则采用已有的结果"
+        ),
+    ] = None,
+    level: Annotated[str, typer.Option(help="--adopt: 新网格替换哪一层级的网格")] = "grid",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="结果 .gpkg (同时写同名 .xlsx): 单元、迁移清单、分歧、方案"),
@@ -66,6 +73,12 @@ def fuse(  # noqa: PLR0913  options of a command
     profile = FusionProfile(households=_range(households), noise_width_m=noise)
     pins = dict(_pin(each) for each in pin or ())
     if any("=" in each for each in sources):
+        if adopt is not None:
+            raise InvalidRequestError(
+                "文件的融合结果不能直接变成方案。",
+                "--adopt needs a version",
+                remedy="请先用 onegrid load 把各条线网格载入同一版本，再对版本融合。",
+            )
         title = "多格合一"
         given = Reading(declared)
         with progress_bar(title) as progress:
@@ -88,17 +101,32 @@ def fuse(  # noqa: PLR0913  options of a command
     else:
         with progress_bar(f"多格合一 {sources[0]}") as progress, session() as opened:
             info = get_version(opened, sources[0])
-            options = fusions.FusionOptions(_layers(layers), leading, pins, within, profile)
-            fusions.compute_fusion(opened, info.territory, info.code, options, progress)
+            if adopt is not None and within is None:
+                within = adoptions.parent_of(opened, info, level)
+            if adopt is None or layers is not None:
+                options = fusions.FusionOptions(_layers(layers), leading, pins, within, profile)
+                fusions.compute_fusion(opened, info.territory, info.code, options, progress)
             fused = fusions.read_fusion(opened, info.territory, info.code)
         title = info.code
     _show(title, fused)
+    if adopt is not None:
+        _adopt(title, adopt, level)
     if output is not None:
         written = tables_of(fused)
         save(written, output, "proposal")
         if output.suffix.lower() == ".gpkg":
             short = {name: written[name] for name in ("summary", "crosswalk", "conflicts", "proposal")}
             save(short, output.with_suffix(".xlsx"), "proposal")
+
+
+def _adopt(version: str, name: str, level: str) -> None:
+    """Make a plan of the stored proposal, in a transaction of its own: a refusal leaves the fusion stored."""
+    with progress_bar(f"采用方案 {name}") as progress, session() as opened:
+        progress(0.1, "生成方案")
+        info = get_version(opened, version)
+        plan = adoptions.adopt_fusion(opened, info.territory, name, level, author=None, version=info.code)
+        plans.note(opened, audit.Actor(), "plan.adopt", plan)
+    say(f"已生成方案 {plan.id}“{plan.name}”，基于 {plan.base}。请在网页上打开它查看、修改、发布。")
 
 
 def tables_of(fused: Fusion) -> dict[str, pd.DataFrame]:

@@ -11,10 +11,12 @@ from api.proposals import (
     CrosswalkTable,
     FusionCollection,
     FusionOrder,
+    FusionPlan,
     FusionSummary,
 )
+from api.routes.plan_life import PlanEntry
 from api.schemas import JobStarted, Text
-from api.store import actions, fusions
+from api.store import actions, adoptions, fusions, memberships, plans
 from geo.fusion import FusionProfile
 
 router = APIRouter(prefix="/api/territories/{code}/fusion", tags=["修复与合一 Repair and fusion"])
@@ -63,6 +65,31 @@ def crosswalk(code: str, session: Transaction, _caller: SignedIn, version: Versi
 def proposal(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> FusionCollection:
     """返回新网格 (GeoJSON)，每个网格写明为什么这样划。"""
     return FusionCollection(**fusions.proposal_collection(session, code, version))
+
+
+@router.post(
+    "/plan",
+    status_code=201,
+    summary="采用融合方案 Adopt the proposal",
+    responses={**NOT_FOUND, 422: {"description": "方案跨越上级、留下缺口或会切开下级，附位置"}},
+)
+def adopt(
+    code: str, body: FusionPlan, session: Transaction, caller: SignedIn, services: AppServices
+) -> PlanEntry:
+    """把融合方案变成一个可查看、修改、撤销、发布的方案：该层级的网格换成新网格，对应关系、编码、网格员随之延续。需要规划员角色。"""
+    found = fusions.version_within(session, code, body.version)
+    caller.require("planner", found.territory)
+    made = adoptions.adopt_fusion(
+        session,
+        found.territory,
+        body.name,
+        body.level,
+        author=caller.account_id,
+        version=found.code,
+        rooms=services.rooms,
+    )
+    plans.note(session, caller.actor, "plan.adopt", made)
+    return PlanEntry(**memberships.entry(session, caller, made))
 
 
 @router.get("/cell", summary="单元 The cell at a place", responses=NOT_FOUND)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from api.store import drafts, fusions, plans
 from api.store.territories import find_territory, levels_of
+from api.store.zonesets import read_zones
 from geo.plans import Draft, adoption
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from api.store.plans import PlanInfo
+    from api.store.versions import VersionInfo
     from geo.plans import Change
 
 
@@ -133,6 +135,14 @@ def adopt_fusion(
         description=f"由 {info.code} 的多格合一方案生成，共 {len(fused.proposal)} 个新网格。",
         rooms=rooms,
     )
+
+
+def parent_of(session: Session, version: VersionInfo, level: str) -> str | None:
+    """Return the level that zones of a level must not cross in a version: its parent, if that has zones there."""
+    parent = next(
+        (each.level.parent for each in levels_of(session, version.territory_id) if each.code == level), None
+    )
+    return parent if parent is not None and len(read_zones(session, version, parent)) else None
 
 
 def _layer_of(session: Session, territory_id: int, level: str, fused: set[str]) -> str | None:

@@ -136,7 +136,13 @@ def _new_codes(draft: Draft, level: str, zones: Sequence[PlanZone], taken: froze
         frame = gpd.GeoDataFrame(
             {"parent": [zone.parent for zone in zones]}, geometry=list(shapes_of(zones)), crs=INTERNAL_CRS
         )
-        return number(frame, code_format=form, taken=taken).to_list()
+        frame["code"] = [zone.code for zone in zones]
+        # A proposal that numbered its zones in the level's own way keeps its numbers.
+        own = [zone.code not in taken and _is_of(form, zone) for zone in zones]
+        others = [not each for each in own]
+        standing = taken | set(frame["code"][own])
+        frame.loc[others, "code"] = number(frame[others], code_format=form, taken=standing)
+        return [str(code) for code in frame["code"]]
     given = set(taken)
     codes = []
     for zone in zones:
@@ -146,6 +152,11 @@ def _new_codes(draft: Draft, level: str, zones: Sequence[PlanZone], taken: froze
         given.add(code)
         codes.append(code)
     return codes
+
+
+def _is_of(form: ZoneCodeFormat, zone: PlanZone) -> bool:
+    sequence = zone.code.removeprefix(zone.parent or "")
+    return len(zone.code) == form.length and len(sequence) == form.sequence_length and sequence.isdecimal()
 
 
 def _code_format(before: Sequence[PlanZone], after: Sequence[PlanZone]) -> ZoneCodeFormat | None:
