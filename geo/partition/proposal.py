@@ -329,12 +329,12 @@ def _divided(
             # a large piece of ground has many ways to be improved from one start, a small one few
             starts = max(1, min(options.starts, 1500 // max(1, len(rows))))
             found = divide(graph, wishes, count, starts=starts, seed=options.seed)
-            cost = found.total() / len(found.members)
+            cost = found.total() / found.count
             if best is None or cost < best[0] - 1e-9:
                 best = (cost, found)
         assert best is not None  # noqa: S101  there is at least one count
-        parts[rows] = np.array(best[1].part) + used
-        used += len(best[1].members)
+        parts[rows] = best[1].part + used
+        used += best[1].count
         tell(0.35 + 0.55 * (number + 1) / pieces, f"划分 {number + 1}/{pieces}")
     return parts, messages
 
@@ -390,8 +390,8 @@ def _wishes(total: float, count: int, limits: tuple[float, float] | None, option
     low, high = limits if limits is not None else (0.0, np.inf)
     return Wishes(
         target=max(total / count, 1e-9),
-        low=min(low, total / count),
-        high=max(high, total / count),
+        low=low,
+        high=high,
         balance=options.balance,
         shape=options.shape,
         along=options.along,

@@ -9,35 +9,26 @@ part beside it, and two neighbouring parts are joined and cut anew along the bes
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from math import pi, sqrt
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
+from geo.partition import steps
 from geo.partition.graph import connect, metis_parts
+from geo.partition.steps import LEAST_TIE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-_TREES = 6
+_TREES = 8
 """Spanning trees tried for each pair of parts."""
 
-_EDGES = 4
-"""Best balanced edges of a tree whose whole cost is looked at."""
-
-_LEAST_TIE = 1e-3
-"""METIS and trees need a positive tie, also where two sides should be apart."""
-
-_ROUNDS = 30
+_ROUNDS = 40
 _LEAST_GAIN = 1e-9
 
 
@@ -93,14 +84,6 @@ class Wishes:
     limits: float
     keep: float
 
-    def of_part(self, weight: float, area_m2: float, perimeter_m: float) -> float:
-        """Return what a part costs by itself."""
-        off = (weight - self.target) / self.target
-        beyond = max(self.low - weight, weight - self.high, 0.0) / self.target
-        round_ = perimeter_m / sqrt(4.0 * pi * area_m2) - 1.0 if area_m2 > 0.0 else 0.0
-        limit = self.limits * beyond + 0.1 * self.limits if beyond > 0.0 else 0.0
-        return self.balance * off * off + limit + self.shape * round_
-
 
 class Division:
     """Parts of a graph, with the sums that steps change.
@@ -114,255 +97,101 @@ class Division:
     """
 
     def __init__(self, graph: Graph, wishes: Wishes, parts: Ints) -> None:
-        self.graph, self.wishes = graph, wishes
-        self.part = parts.tolist()
-        count = int(parts.max()) + 1
-        self._weight, self._area, self._around = (
-            graph.weight.tolist(),
-            graph.area_m2.tolist(),
-            graph.perimeter_m.tolist(),
-        )
-        self._beside: list[list[tuple[int, float, float]]] = [[] for _ in range(len(graph))]
-        for (a, b), length, tie in zip(
-            graph.pairs.tolist(), graph.length_m.tolist(), graph.tie_m.tolist(), strict=True
-        ):
-            self._beside[a].append((b, length, tie))
-            self._beside[b].append((a, length, tie))
-        self._scale = sqrt(float(graph.area_m2.sum()) / count) or 1.0
-        self.members: list[set[int]] = [set() for _ in range(count)]
-        for block, part in enumerate(self.part):
-            self.members[part].add(block)
-        self.weight = np.bincount(parts, weights=graph.weight, minlength=count).tolist()
-        self.area = np.bincount(parts, weights=graph.area_m2, minlength=count).tolist()
-        self.perimeter = [self._perimeter(members) for members in self.members]
-        self.cost = [self._cost(row) for row in range(count)]
-        self.anchor = self._anchors(parts, count)
+        self.graph = graph
+        self.part = np.array(parts, dtype=np.int64)
+        self.count = int(parts.max()) + 1
+        self._wishes = np.array(astuple(wishes), dtype=np.float64)
+        self._scale = float(np.sqrt(graph.area_m2.sum() / self.count)) or 1.0
+        self._total = graph.old.sum(axis=1) if graph.old.shape[1] else np.zeros(len(graph))
+        a, b = graph.pairs.T
+        here, there = np.concatenate([a, b]), np.concatenate([b, a])
+        order = np.lexsort((there, here))
+        self._first = np.searchsorted(here[order], np.arange(len(graph) + 1)).astype(np.int64)
+        self._other = np.ascontiguousarray(there[order], dtype=np.int64)
+        self._length = np.tile(graph.length_m, 2)[order]
+        self._tie = np.tile(graph.tie_m, 2)[order]
+        self._sums = self._summed()
+        self._anchor = self._anchors()
 
     def total(self) -> float:
         """Return what the division costs."""
         a, b = self.graph.pairs.T
-        parts = np.array(self.part)
-        cut = float(self.graph.tie_m[parts[a] != parts[b]].sum())
-        moved = sum(self._moved(block, part) for block, part in enumerate(self.part))
-        return sum(self.cost) + self.wishes.along * cut / self._scale + moved
+        cut = float(self.graph.tie_m[self.part[a] != self.part[b]].sum())
+        moved = 0.0
+        if self._wishes[7] > 0.0 and self.graph.old.shape[1]:
+            anchor = self._anchor[self.part]
+            stays = np.where(anchor >= 0, self.graph.old[np.arange(len(anchor)), np.maximum(anchor, 0)], 0.0)
+            moved = float(self._wishes[7] * (self._total - stays).sum() / self._wishes[0])
+        return float(self._sums[:, steps.COST].sum()) + float(self._wishes[5]) * cut / self._scale + moved
 
-    def improve(self, rng: np.random.Generator) -> None:
-        """Take steps until none makes it better."""
-        for _ in range(_ROUNDS):
-            moved = self._move_blocks(rng)
-            if not (self._recombine(rng) or moved):
+    def improve(self, seed: int) -> None:
+        """Take steps until none makes it better; the same seed, the same steps."""
+        rng = np.random.default_rng(seed)
+        state = rng.integers(1, 2**63, 1, dtype=np.uint64)
+        row_of = np.full(len(self.part), -1, dtype=np.int64)
+        # pairs that no step has touched since they were last cut anew would come out the same way
+        tried: dict[tuple[int, int], tuple[int, int]] = {}
+        touched = np.zeros(self.count, dtype=np.int64)
+        for number in range(1, _ROUNDS + 1):
+            was = self.part.copy()
+            moves = steps.move_blocks(
+                rng.permutation(len(self.part)), self.part, self._sums, self._anchor, *self._fixed(), _ROUNDS
+            )
+            changed = np.flatnonzero(was != self.part)
+            touched[was[changed]] = number
+            touched[self.part[changed]] = number
+            both = self.part[self.graph.pairs]
+            both = np.unique(np.sort(both[both[:, 0] != both[:, 1]], axis=1), axis=0)
+            cost = self._sums[both[:, 0], steps.COST] + self._sums[both[:, 1], steps.COST]
+            for a, b in both[np.argsort(-cost, kind="stable")].tolist():
+                now = (int(touched[a]), int(touched[b]))
+                if tried.get((a, b)) == now or self._sums[[a, b], steps.BLOCKS].sum() < 3.0:  # noqa: PLR2004
+                    continue
+                tried[a, b] = now
+                if steps.recut(
+                    a, b, self.part, self._sums, self._anchor, *self._fixed(), _TREES, state, row_of
+                ):
+                    touched[[a, b]] += 1000 * number
+                    moves += 1
+            if moves == 0:
                 return
 
-    # ---- sums
+    def _fixed(self) -> tuple[NDArray[np.generic] | float, ...]:
+        """Return what steps read and never change."""
+        graph = self.graph
+        return (
+            self._first, self._other, self._length, self._tie, graph.weight, graph.area_m2, graph.perimeter_m,
+            graph.old, self._total, self._wishes, self._scale,
+        )  # fmt: skip
 
-    def _anchors(self, parts: Ints, count: int) -> list[int]:
+    def _summed(self) -> Floats:
+        graph, part, count = self.graph, self.part, self.count
+        a, b = graph.pairs.T
+        inner = part[a] == part[b]
+        sums = np.zeros((count, 5))
+        sums[:, steps.WEIGHT] = np.bincount(part, weights=graph.weight, minlength=count)
+        sums[:, steps.AREA] = np.bincount(part, weights=graph.area_m2, minlength=count)
+        sums[:, steps.PERIMETER] = np.bincount(part, weights=graph.perimeter_m, minlength=count)
+        sums[:, steps.PERIMETER] -= 2.0 * np.bincount(
+            part[a[inner]], weights=graph.length_m[inner], minlength=count
+        )
+        sums[:, steps.BLOCKS] = np.bincount(part, minlength=count)
+        for row in range(count):
+            sums[row, steps.COST] = steps.cost_of(*sums[row, :3], self._wishes)
+        return sums
+
+    def _anchors(self) -> Ints:
         """Return the old zone that each part goes on from, -1 for none: so that the most households stay."""
         old = self.graph.old
-        anchor = [-1] * count
-        if self.wishes.keep <= 0.0 or not old.shape[1]:
+        anchor = np.full(self.count, -1, dtype=np.int64)
+        if self._wishes[7] <= 0.0 or not old.shape[1]:
             return anchor
-        shared = np.zeros((count, old.shape[1]))
-        np.add.at(shared, parts, old)
+        shared = np.zeros((self.count, old.shape[1]))
+        np.add.at(shared, self.part, old)
         for part, zone in zip(*linear_sum_assignment(-shared), strict=True):
             if shared[part, zone] > 0.0:
-                anchor[int(part)] = int(zone)
+                anchor[part] = zone
         return anchor
-
-    def _moved(self, block: int, part: int) -> float:
-        """Return what it costs that households of a block are not where they were."""
-        if self.wishes.keep <= 0.0:
-            return 0.0
-        old = self.graph.old[block]
-        stays = float(old[self.anchor[part]]) if self.anchor[part] >= 0 else 0.0
-        return float(self.wishes.keep * (float(old.sum()) - stays) / self.wishes.target)
-
-    def _cost(self, part: int) -> float:
-        return self.wishes.of_part(self.weight[part], self.area[part], self.perimeter[part])
-
-    def _perimeter(self, members: set[int]) -> float:
-        inner = 0.0
-        around = 0.0
-        for block in members:
-            around += self._around[block]
-            inner += sum(length for other, length, _ in self._beside[block] if other in members)
-        return around - inner
-
-    # ---- one block
-
-    def _move_blocks(self, rng: np.random.Generator) -> bool:
-        any_moved = False
-        for _ in range(_ROUNDS):
-            moved = False
-            for block in rng.permutation(len(self.part)).tolist():
-                moved |= self._move(block)
-            any_moved |= moved
-            if not moved:
-                break
-        return any_moved
-
-    def _move(self, block: int) -> bool:
-        """Give a block to the neighbouring part where it costs least, if less than here."""
-        here = self.part[block]
-        if len(self.members[here]) == 1:
-            return False
-        length: dict[int, float] = defaultdict(float)
-        tie: dict[int, float] = defaultdict(float)
-        for other, metres, tied in self._beside[block]:
-            length[self.part[other]] += metres
-            tie[self.part[other]] += tied
-        if len(length) == 1 and here in length:
-            return False
-        weight, area, around = self._weight[block], self._area[block], self._around[block]
-        left = self.wishes.of_part(
-            self.weight[here] - weight,
-            self.area[here] - area,
-            self.perimeter[here] - around + 2.0 * length.get(here, 0.0),
-        )
-        best, gain = -1, _LEAST_GAIN
-        for there in sorted(length):
-            if there == here:
-                continue
-            got = self.wishes.of_part(
-                self.weight[there] + weight,
-                self.area[there] + area,
-                self.perimeter[there] + around - 2.0 * length[there],
-            )
-            less = self.cost[here] + self.cost[there] - left - got
-            less -= self.wishes.along * (tie.get(here, 0.0) - tie[there]) / self._scale
-            less += self._moved(block, here) - self._moved(block, there)
-            if less > gain:
-                best, gain = there, less
-        if best < 0 or not self._holds_without(here, block):
-            return False
-        self.part[block] = best
-        self.members[here].discard(block)
-        self.members[best].add(block)
-        for part, sign in ((here, -1.0), (best, 1.0)):
-            self.weight[part] += sign * weight
-            self.area[part] += sign * area
-            self.perimeter[part] += sign * (around - 2.0 * length.get(part, 0.0))
-            self.cost[part] = self._cost(part)
-        return True
-
-    def _holds_without(self, part: int, without: int) -> bool:
-        """Whether a part is in one piece without one of its blocks."""
-        members = self.members[part]
-        near = [other for other, _, _ in self._beside[without] if other in members]
-        seen, todo, missing = {near[0]}, [near[0]], set(near[1:])
-        while todo and missing:
-            for other, _, _ in self._beside[todo.pop()]:
-                if other in members and other != without and other not in seen:
-                    seen.add(other)
-                    missing.discard(other)
-                    todo.append(other)
-        return not missing
-
-    # ---- two parts
-
-    def _recombine(self, rng: np.random.Generator) -> bool:
-        """Join and cut anew neighbouring parts, those first that cost most."""
-        parts = np.array(self.part)
-        both = parts[self.graph.pairs]
-        both = np.unique(np.sort(both[both[:, 0] != both[:, 1]], axis=1), axis=0)
-        cost = np.array(self.cost)
-        moved = False
-        for a, b in both[np.argsort(-cost[both].sum(axis=1), kind="stable")].tolist():
-            moved |= self._recut(a, b, rng)
-        return moved
-
-    def _recut(self, a: int, b: int, rng: np.random.Generator) -> bool:
-        blocks = sorted(self.members[a] | self.members[b])
-        if len(blocks) < 3:  # noqa: PLR2004  two blocks have one cut
-            return False
-        rows = {block: row for row, block in enumerate(blocks)}
-        edges = [
-            (rows[block], rows[other], tie)
-            for block in blocks
-            for other, _, tie in self._beside[block]
-            if block < other and other in rows
-        ]
-        if len(edges) < len(blocks) - 1:  # an earlier cut has drawn them apart
-            return False
-        best = self._best_cut(a, b, blocks, edges, rng)
-        if best is None:
-            return False
-        for part, members in ((a, best[0]), (b, best[1])):
-            self.members[part] = members
-            for block in members:
-                self.part[block] = part
-            self.weight[part] = sum(self._weight[block] for block in sorted(members))
-            self.area[part] = sum(self._area[block] for block in sorted(members))
-            self.perimeter[part] = self._perimeter(members)
-            self.cost[part] = self._cost(part)
-        return True
-
-    def _best_cut(
-        self,
-        a: int,
-        b: int,
-        blocks: list[int],
-        edges: list[tuple[int, int, float]],
-        rng: np.random.Generator,
-    ) -> tuple[set[int], set[int]] | None:
-        """Return the members of two parts cut anew, None where no cut is better than what is."""
-        whole = set(blocks)
-        weight = np.array([self._weight[block] for block in blocks])
-        best, least = None, self._pair_cost(a, b, self.members[a], self.members[b]) - 1e-6
-        for _ in range(_TREES):
-            for side in _tree_cuts(len(blocks), edges, weight, self.wishes.target, rng):
-                one = {blocks[row] for row in side}
-                other = whole - one
-                for first, second in ((one, other), (other, one)):
-                    cost = self._pair_cost(a, b, first, second)
-                    if cost < least:
-                        best, least = (first, second), cost
-        return best
-
-    def _pair_cost(self, a: int, b: int, first: set[int], second: set[int]) -> float:
-        """Return what two parts cost with these members."""
-        cost = 0.0
-        for part, members in ((a, first), (b, second)):
-            cost += self.wishes.of_part(
-                sum(self._weight[block] for block in members),
-                sum(self._area[block] for block in members),
-                self._perimeter(members),
-            )
-            if self.wishes.keep > 0.0:
-                cost += sum(self._moved(block, part) for block in members)
-        small, large = (first, second) if len(first) < len(second) else (second, first)
-        cut = sum(tie for block in small for other, _, tie in self._beside[block] if other in large)
-        return cost + self.wishes.along * cut / self._scale
-
-
-def _tree_cuts(
-    count: int,
-    edges: Sequence[tuple[int, int, float]],
-    weight: Floats,
-    target: float,
-    rng: np.random.Generator,
-) -> list[list[int]]:
-    """Return one side of the best balanced cuts of a random spanning tree; strong ties are rather in the tree."""
-    a, b, tie = (np.array(column) for column in zip(*edges, strict=True))
-    draw = rng.random(len(edges)) / np.maximum(tie, _LEAST_TIE) + 1e-12
-    tree = minimum_spanning_tree(coo_array((draw, (a, b)), shape=(count, count)).tocsr())
-    order, before = breadth_first_order(tree, 0, directed=False)
-    below = weight.copy()
-    for node in order[:0:-1].tolist():
-        below[before[node]] += below[node]
-    nodes = order[1:]
-    rest = below[order[0]] - below[nodes]
-    off = np.abs(below[nodes] - target) + np.abs(rest - target)
-    chosen = nodes[np.argsort(off, kind="stable")[:_EDGES]]
-    parent, place = before.tolist(), order.tolist()
-    sides = []
-    for root in chosen.tolist():
-        inside = [False] * count
-        inside[root] = True
-        for node in place:
-            if node != root and parent[node] >= 0 and inside[parent[node]]:
-                inside[node] = True
-        sides.append([node for node in range(count) if inside[node]])
-    return sides
 
 
 def divide(graph: Graph, wishes: Wishes, count: int, *, starts: int, seed: int) -> Division:
@@ -385,7 +214,7 @@ def divide(graph: Graph, wishes: Wishes, count: int, *, starts: int, seed: int) 
     best: Division | None = None
     for number, parts in enumerate(_starts(graph, wishes, count, starts, seed)):
         found = Division(graph, wishes, parts)
-        found.improve(np.random.default_rng([seed, number]))
+        found.improve(seed + 7919 * number)
         if best is None or found.total() < best.total() - _LEAST_GAIN:
             best = found
         if count == 1:
@@ -403,9 +232,11 @@ def _starts(graph: Graph, wishes: Wishes, count: int, starts: int, seed: int) ->
         lived = graph.old.sum(axis=1) > 0.0
         zone = np.where(lived, graph.old.argmax(axis=1), -1)
         made.append(_spread(zone, graph))
-    strength = np.maximum(graph.tie_m, _LEAST_TIE)
+    strength = np.maximum(graph.tie_m, LEAST_TIE)
     made += [
-        metis_parts(graph.weight, graph.pairs, strength, count, seed=seed + number, contiguous=number % 2 == 0)
+        metis_parts(
+            graph.weight, graph.pairs, strength, count, seed=seed + number, contiguous=number % 2 == 0
+        )
         for number in range(max(1, starts))
     ]
     return [_numbered(connect(parts, graph.weight, graph.pairs, strength), graph, count) for parts in made]
@@ -420,7 +251,7 @@ def _spread(zone: Ints, graph: Graph) -> Ints:
         for here, there in ((a, b), (b, a)):
             rows = np.flatnonzero((zone[here] < 0) & (zone[there] >= 0))
             for row in rows.tolist():
-                gain[int(here[row])][int(zone[there[row]])] += max(float(graph.tie_m[row]), _LEAST_TIE)
+                gain[int(here[row])][int(zone[there[row]])] += max(float(graph.tie_m[row]), LEAST_TIE)
         for block, ties in gain.items():
             zone[block] = max(sorted(ties), key=lambda part: ties[part])
     return np.maximum(zone, 0)
@@ -435,16 +266,7 @@ def _numbered(parts: Ints, graph: Graph, count: int) -> Ints:
         blocks = np.flatnonzero(parts == int(weight.argmax()))
         rows = np.full(len(graph), -1, dtype=np.int64)
         rows[blocks] = np.arange(len(blocks))
-        inner = (rows[graph.pairs] >= 0).all(axis=1)
-        edges = [
-            (int(x), int(y), float(tie))
-            for (x, y), tie in zip(rows[graph.pairs[inner]], graph.tie_m[inner], strict=True)
-        ]
-        own = graph.weight[blocks]
-        side = _tree_cuts(
-            len(blocks), edges, own, float(own.sum()) / 2.0, np.random.default_rng(len(blocks))
-        )[0]
-        parts[blocks[side]] = parts.max() + 1
+        parts[blocks[_half(graph, blocks, rows)]] = parts.max() + 1
     while parts.max() + 1 > count:
         weight = np.bincount(parts, weights=graph.weight)
         lightest = int(weight.argmin())
@@ -456,3 +278,17 @@ def _numbered(parts: Ints, graph: Graph, count: int) -> Ints:
         parts[parts == lightest] = into
         parts = np.unique(parts, return_inverse=True)[1].reshape(-1)
     return np.asarray(parts, dtype=np.int64)
+
+
+def _half(graph: Graph, blocks: Ints, rows: Ints) -> NDArray[np.bool_]:
+    """Return which blocks of a connected part are one half of it; ``rows`` is the place of each block in the part."""
+    inner = (rows[graph.pairs] >= 0).all(axis=1)
+    a, b = rows[graph.pairs[inner]].T
+    here, there, tie = np.concatenate([a, b]), np.concatenate([b, a]), np.tile(graph.tie_m[inner], 2)
+    order = np.lexsort((there, here))
+    first = np.searchsorted(here[order], np.arange(len(blocks) + 1)).astype(np.int64)
+    own, place = graph.weight[blocks], np.arange(len(blocks))
+    state = np.array([len(blocks) + 1], dtype=np.uint64)
+    visited, before = steps.random_tree(place, place, first, there[order].astype(np.int64), tie[order], state)
+    sides: NDArray[np.bool_] = steps.tree_sides(place, visited, before, own, float(own.sum()) / 2.0, 1)
+    return np.asarray(sides[0])
