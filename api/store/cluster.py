@@ -480,8 +480,7 @@ class Cluster:
             "unix_socket_permissions": "0700",
             "port": str(PORT),
             "max_connections": "60",
-            # A private server has no standby. Minimal WAL lets COPY into a new table of the same transaction
-            # go to disk once instead of twice: that is how assignments and loads are written.
+            # A private server has no standby: the least log that brings it back after a crash will do.
             "wal_level": "minimal",
             "max_wal_senders": "0",
             "max_wal_size": "2GB",
