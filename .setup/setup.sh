@@ -93,5 +93,6 @@ if [ ! -f .venv/.warm ] || [ -n "$(find geo -name '*.py' -newer .venv/.warm -pri
   say "compiling the kernel"
   .venv/bin/python -m geo.assignment
   .venv/bin/python -m geo.circles
+  .venv/bin/python -m geo.partition
   touch .venv/.warm
 fi

@@ -6,7 +6,8 @@
 
 from geo.partition.figures import Figures
 from geo.partition.graph import components, contiguous_parts, runs
-from geo.partition.proposal import Place, Proposal, propose
+from geo.partition.place import Place
+from geo.partition.proposal import Proposal, propose
 from geo.partition.rules import BlockRules, ProposalOptions
 
 __all__ = [

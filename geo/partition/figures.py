@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geo.partition.blocks import Blocks
-    from geo.partition.proposal import Place
+    from geo.partition.place import Place
     from geo.partition.rules import ProposalOptions
 
     Floats = NDArray[np.float64]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -13,12 +14,13 @@ import shapely
 from geo.coverage.plane import Plane
 from geo.crs import INTERNAL_CRS
 from geo.errors import ZonesError
-from geo.partition.blocks import Blocks, Given, lay_blocks, summed
+from geo.partition.blocks import Blocks, lay_blocks, summed
 from geo.partition.dividing import located
 from geo.partition.figures import Figures, measured
 from geo.partition.graph import components
 from geo.partition.ground import without_loose_nodes
 from geo.partition.naming import named
+from geo.partition.place import Place, Setting, shapes_of, union_of
 from geo.partition.rules import ProposalOptions
 from geo.partition.search import Graph, Wishes, divide
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
-    from shapely import MultiPolygon, Polygon
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -34,41 +35,6 @@ if TYPE_CHECKING:
 
 _GROUND_SHARE = 0.1
 """Weight of ground beside households when it is told which old zone a grid goes on from."""
-
-_EMPTY = np.empty(0, dtype=object)
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """What a proposal is made from. Frames are in EPSG:4490; all but the boundary or parents may be missing.
-
-    Parameters
-    ----------
-    boundary
-        The ground to divide; not needed where ``parents`` are given.
-    parents
-        Zones that no grid crosses, with ``code`` and ``name`` (communities).
-    current
-        Zones of the level as they are: ``code, name, kind, parent, staff, attributes``. Dedicated ones stay as they
-        are; general ones are what ``keep`` keeps, and what moves are counted against.
-    streets
-        Lines with ``kind``; rivers and railways too.
-    estates, buildings
-        Polygons that no border may cut.
-    households
-        Points.
-    exceptions
-        Registered gaps: polygons that no grid covers.
-    """
-
-    boundary: Polygon | MultiPolygon | None = None
-    parents: gpd.GeoDataFrame | None = None
-    current: gpd.GeoDataFrame | None = None
-    streets: gpd.GeoDataFrame | None = None
-    estates: gpd.GeoDataFrame | None = None
-    buildings: gpd.GeoDataFrame | None = None
-    households: gpd.GeoDataFrame | None = None
-    exceptions: gpd.GeoDataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +109,8 @@ def propose(
     options = options or ProposalOptions()
     tell = progress or _silent
     _refuse_contradictions(options)
-    parents = _parents(place)
-    plane = Plane.of(parents)
-    given, general, dedicated = _given(place, parents, options)
+    setting = Setting.of(place, keep=options.keep > 0.0)
+    given, plane = setting.given, Plane.of(setting.parents)
     # where nobody lives, ground is what is shared out
     by_ground = len(given.lon) == 0
     free = float(plane.areas_m2(given.parents).sum() - plane.areas_m2(given.fixed).sum())
@@ -166,12 +131,12 @@ def propose(
         )
     tell(0.35, f"{int(blocks.block.max()) + 1:,} 个街区，开始划分")
     weight = blocks.area_m2 if by_ground else blocks.households
-    old = _old_of_blocks(blocks, place, general, plane)
+    old = _old_of_blocks(blocks, setting, plane)
     parts, messages = _divided(blocks, weight, old, options, tell)
     tell(0.9, "编号、核对")
-    return _assembled(
-        place, parents, blocks, parts, dedicated, general, options, messages, level, (taken, retired)
-    )
+    zones = _zones(setting, blocks, parts, keep=options.keep, level=level, used=(taken, retired))
+    zones, figures, more = measured(zones, blocks, place, setting.general, options)
+    return Proposal(zones, _shown(blocks, parts, zones), figures, (*messages, *more))
 
 
 def _silent(_share: float, _message: str) -> None:
@@ -202,63 +167,6 @@ def _refuse_contradictions(options: ProposalOptions) -> None:
         )
 
 
-def _parents(place: Place) -> gpd.GeoDataFrame:
-    if place.parents is not None and len(place.parents):
-        return place.parents.reset_index(drop=True)
-    boundary = place.boundary
-    if boundary is None and place.current is not None and len(place.current):
-        boundary = _union(place.current.geometry.to_numpy())
-    if boundary is None or shapely.is_empty(boundary):
-        raise ZonesError(
-            "没有辖区边界，也没有上级网格或现有网格。",
-            "no ground: neither boundary, parents nor current zones",
-            remedy="请给出辖区边界，或社区、现有网格的图层。",
-        )
-    return gpd.GeoDataFrame({"code": [None], "name": [None]}, geometry=[boundary], crs=INTERNAL_CRS)
-
-
-def _shapes(frame: gpd.GeoDataFrame | None) -> Geometries:
-    """Return the geometries of a frame, without empty ones."""
-    if frame is None or not len(frame):
-        return _EMPTY
-    shapes = frame.geometry.to_numpy()
-    return np.asarray(shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))], dtype=object)
-
-
-def _given(
-    place: Place, parents: gpd.GeoDataFrame, options: ProposalOptions
-) -> tuple[Given, gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Return what blocks are made of, and the current zones that may change and that stay."""
-    current = place.current
-    if current is None:
-        current = gpd.GeoDataFrame(
-            {name: [] for name in ("code", "name", "kind", "parent")}, geometry=[], crs=INTERNAL_CRS
-        )
-    stays = (
-        (current["kind"] == "dedicated").to_numpy()
-        if "kind" in current
-        else np.zeros(len(current), dtype=bool)
-    )
-    general, dedicated = current[~stays].reset_index(drop=True), current[stays].reset_index(drop=True)
-    streets = place.streets
-    lines = _shapes(streets)
-    kinds = np.full(len(lines), "", dtype=object)
-    if streets is not None and len(lines) == len(streets) and "kind" in streets:
-        kinds = streets["kind"].fillna("").to_numpy(dtype=object)
-    points = _shapes(place.households)
-    given = Given(
-        parents=_shapes(parents),
-        fixed=np.concatenate([_shapes(dedicated), _shapes(place.exceptions)]),
-        old=_shapes(general) if options.keep > 0.0 else _EMPTY,
-        streets=lines,
-        kinds=kinds.astype(str),
-        footprints=np.concatenate([_shapes(place.estates), _shapes(place.buildings)]),
-        lon=shapely.get_x(points),
-        lat=shapely.get_y(points),
-    )
-    return given, general, dedicated
-
-
 def _target(options: ProposalOptions, total: float) -> float:
     """Return the wanted weight of a grid."""
     if options.grids is not None:
@@ -267,26 +175,22 @@ def _target(options: ProposalOptions, total: float) -> float:
     return sum(options.households) / 2.0
 
 
-def _old_of_blocks(blocks: Blocks, place: Place, general: gpd.GeoDataFrame, plane: Plane) -> Floats:
+def _old_of_blocks(blocks: Blocks, setting: Setting, plane: Plane) -> Floats:
     """Return how much of each block was in each old zone: households, and a little for ground."""
-    count = int(blocks.block.max()) + 1
-    shapes = _shapes(general)
-    shared = np.zeros((count, len(shapes)))
+    shapes, given = shapes_of(setting.general), setting.given
+    shared = np.zeros((len(blocks.households), len(shapes)))
     if not len(shapes):
         return shared
     free = np.flatnonzero(blocks.block >= 0)
     inner = shapely.get_coordinates(shapely.point_on_surface(blocks.faces[free]))
     zone = located(shapes, *inner.T)
     area = plane.areas_m2(blocks.faces[free])
-    total = float(blocks.households.sum()) or 1.0
     known = zone >= 0
-    share = _GROUND_SHARE * total / float(area.sum())
+    share = _GROUND_SHARE * (float(blocks.households.sum()) or 1.0) / float(area.sum())
     np.add.at(shared, (blocks.block[free][known], zone[known]), area[known] * share)
-    points = _shapes(place.households)
-    if len(points):
-        was = located(shapes, shapely.get_x(points), shapely.get_y(points))
-        both = (was >= 0) & (blocks.house >= 0)
-        np.add.at(shared, (blocks.house[both], was[both]), 1.0)
+    was = located(shapes, given.lon, given.lat)
+    both = (was >= 0) & (blocks.house >= 0)
+    np.add.at(shared, (blocks.house[both], was[both]), 1.0)
     return shared
 
 
@@ -416,63 +320,58 @@ def _graph(blocks: Blocks, rows: Ints, weight: Floats, old: Floats) -> Graph:
     )
 
 
-def _assembled(  # noqa: PLR0913  everything comes together
-    place: Place,
-    parents: gpd.GeoDataFrame,
+def _zones(
+    setting: Setting,
     blocks: Blocks,
     parts: Ints,
-    dedicated: gpd.GeoDataFrame,
-    general: gpd.GeoDataFrame,
-    options: ProposalOptions,
-    messages: list[str],
+    *,
+    keep: float,
     level: str,
     used: tuple[Collection[str], Collection[str]],
-) -> Proposal:
-    """Make zones of parts, give them codes, measure them."""
-    used = ({*used[0], *dedicated["code"]}, used[1])
-    count = int(parts.max()) + 1
+) -> gpd.GeoDataFrame:
+    """Make zones of parts, give them codes, and put those that stay beside them."""
+    dedicated, count = setting.dedicated, int(parts.max()) + 1
     label = np.where(blocks.block >= 0, np.append(parts, -1)[blocks.block], -1)
     stays = (blocks.fixed >= 0) & (blocks.fixed < len(dedicated)) & (blocks.block < 0)
     label = np.where(stays, count + blocks.fixed, label)
+    order = np.argsort(label, kind="stable")
+    starts = np.searchsorted(label[order], np.arange(count + len(dedicated) + 1))
     shapes = np.array(
-        [_union(blocks.faces[label == number]) for number in range(count + len(dedicated))], dtype=object
+        [union_of(blocks.faces[order[begin:end]]) for begin, end in pairwise(starts.tolist())], dtype=object
     )
     there = ~shapely.is_missing(shapes)
     cleaned = without_loose_nodes(shapes[there], blocks.given)
     home = np.zeros(count, dtype=np.int64)
     home[parts] = blocks.parent
     zones = named(
-        cleaned[:count], home, parents, general, place.households, keep=options.keep, level=level, used=used
+        cleaned[:count],
+        home,
+        setting.parents,
+        setting.general,
+        setting.place.households,
+        keep=keep,
+        level=level,
+        used=({*used[0], *dedicated["code"]}, used[1]),
     )
     if len(dedicated):
-        whole = dedicated.copy()
-        shown = np.flatnonzero(there[count:])
-        whole = whole.iloc[shown].reset_index(drop=True)
-        whole = whole.set_geometry(gpd.GeoSeries(cleaned[count:], crs=INTERNAL_CRS))
-        whole["before"] = whole["code"]
+        whole = dedicated.iloc[np.flatnonzero(there[count:])].reset_index(drop=True)
+        whole = whole.set_geometry(gpd.GeoSeries(cleaned[count:], crs=INTERNAL_CRS)).assign(
+            before=whole["code"], layer=zones["layer"].iloc[0], level=level
+        )
         zones = pd.concat(
             [zones, whole[[name for name in zones.columns if name in whole]]], ignore_index=True
         )
-    zones = gpd.GeoDataFrame(zones, geometry="geometry", crs=INTERNAL_CRS)
-    zones, figures, more = measured(zones, blocks, place, general, options)
-    houses = pd.Series(blocks.households)
+    return gpd.GeoDataFrame(zones, geometry="geometry", crs=INTERNAL_CRS)
+
+
+def _shown(blocks: Blocks, parts: Ints, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the blocks as a planner looks at them."""
     order = np.argsort(blocks.block, kind="stable")
     order = order[blocks.block[order] >= 0]
-    starts = np.searchsorted(blocks.block[order], np.arange(len(houses) + 1))
-    shown_blocks = gpd.GeoDataFrame(
-        {"zone": zones["code"].to_numpy()[parts], "household": houses.astype("int64")},
-        geometry=np.array(
-            [_union(blocks.faces[order[starts[row] : starts[row + 1]]]) for row in range(len(houses))],
-            dtype=object,
-        ),
+    starts = np.searchsorted(blocks.block[order], np.arange(len(parts) + 1))
+    shapes = [union_of(blocks.faces[order[begin:end]]) for begin, end in pairwise(starts.tolist())]
+    return gpd.GeoDataFrame(
+        {"zone": zones["code"].to_numpy()[parts], "household": blocks.households.astype(np.int64)},
+        geometry=np.array(shapes, dtype=object),
         crs=INTERNAL_CRS,
     )
-    return Proposal(zones, shown_blocks, figures, (*messages, *more))
-
-
-def _union(faces: Geometries) -> Any:  # noqa: ANN401  a polygon, a multipolygon, or None of no face
-    if not len(faces):
-        return None
-    merged = faces[0] if len(faces) == 1 else shapely.coverage_union_all(faces)
-    pieces = shapely.get_parts([merged])
-    return pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(list(pieces))

@@ -6,11 +6,13 @@ part beside it, and two neighbouring parts are joined and cut anew along the bes
 "recombination" of redistricting: DeFord, Duchin, Solomon 2021).
 """
 
+# numba compiles what it is given: its stubs know no arguments.
+# mypy: disable-error-code="call-arg"
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -156,7 +158,7 @@ class Division:
             if moves == 0:
                 return
 
-    def _fixed(self) -> tuple[NDArray[np.generic] | float, ...]:
+    def _fixed(self) -> tuple[Any, ...]:
         """Return what steps read and never change."""
         graph = self.graph
         return (
