@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -39,14 +41,29 @@ def changed_boxes(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> NDArray[np.fl
     >>> changed_boxes(old, new).tolist()
     [[9.0, 0.0, 21.0, 9.0]]
     """
-    before = dict(zip(old["code"], old.geometry.array, strict=True))
-    after = dict(zip(new["code"], new.geometry.array, strict=True))
+    return boxes_between(
+        dict(zip(old["code"], old.geometry.array, strict=True)),
+        dict(zip(new["code"], new.geometry.array, strict=True)),
+    )
+
+
+def boxes_between(
+    before: Mapping[str, shapely.Geometry], after: Mapping[str, shapely.Geometry]
+) -> NDArray[np.float64]:
+    """Return what `changed_boxes` does, of zones by code in the order of their rows.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> boxes_between({"a": box(0, 0, 9, 9)}, {"a": box(0, 0, 9, 8)}).tolist()
+    [[0.0, 0.0, 9.0, 9.0]]
+    """
     kept = [code for code in before if code in after]
     if kept != [code for code in after if code in before]:
-        bounds = np.concatenate([old.geometry.bounds.to_numpy(), new.geometry.bounds.to_numpy()])
+        bounds = shapely.bounds(np.array([*before.values(), *after.values()], dtype=object))
         return np.asarray(bounds[np.isfinite(bounds).all(axis=1)], dtype=np.float64)
     boxes = []
-    for code in before | after:
+    for code in {**before, **after}:
         was, now = _segments(before.get(code)), _segments(after.get(code))
         if np.array_equal(was, now):
             continue

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geo.assignment import ZoneIndex, changed_boxes
-from geo.crs import INTERNAL_CRS
+from geo.assignment import ZoneIndex, boxes_between
 from geo.plans.ground import Cut, Ground, Measure
 from geo.plans.population import HOUSEHOLD, STATION, UNKNOWN, Population
 from geo.plans.rules import Profile
@@ -181,7 +180,7 @@ class Census:
             self._settled[level] = len(zones)
             self._number[level] = {code: number for number, code in enumerate(self._names[level])}
             if zones:
-                self._base[level] = ZoneIndex(_frame(zones)).locate(who.lon, who.lat)
+                self._base[level] = _index(zones).locate(who.lon, who.lat)
             else:
                 self._base[level] = np.full(len(who), NOWHERE, dtype=np.int32)
             self._home[level] = self._base[level]
@@ -216,10 +215,10 @@ class Census:
         self._count_reached()
         step = Step(counted=self._counted)
         for level in dict.fromkeys(level for level, _ in change.keys if level in self._home):
-            before = [zone for zone in inverse.put if zone.level == level]
-            after = [zone for zone in change.put if zone.level == level]
-            step.fresh[level] = [zone.code for zone in after if zone.code not in self._number[level]]
-            rows = self.population.near(changed_boxes(_frame(before), _frame(after)))
+            before = {zone.code: zone.geometry for zone in inverse.put if zone.level == level}
+            after = {zone.code: zone.geometry for zone in change.put if zone.level == level}
+            step.fresh[level] = [code for code in after if code not in self._number[level]]
+            rows = self.population.near(boxes_between(before, after))
             now = self._located(draft, level, rows, step)
             was = self._home[level][rows]
             moved = was != now
@@ -325,7 +324,7 @@ class Census:
         lon, lat = self.population.lon[rows], self.population.lat[rows]
         around = draft.touching(level, shapely.box(lon.min(), lat.min(), lon.max(), lat.max()))
         if around:
-            found = ZoneIndex(_frame(around)).locate(lon, lat)
+            found = _index(around).locate(lon, lat)
             numbers = np.array([self._numbered(level, zone.code, step) for zone in around], dtype=np.int32)
             now = np.where(found >= 0, numbers[found], NOWHERE).astype(np.int32)
         return now
@@ -449,8 +448,6 @@ def _nobody() -> _Moves:
     return _Moves(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
 
 
-def _frame(zones: Sequence[PlanZone]) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(
-        {"code": [zone.code for zone in zones]},
-        geometry=gpd.GeoSeries([zone.geometry for zone in zones], crs=INTERNAL_CRS),
-    )
+def _index(zones: Sequence[PlanZone]) -> ZoneIndex:
+    # A bare column: a frame takes longer to make than the index of a few zones.
+    return ZoneIndex(gpd.GeoSeries([zone.geometry for zone in zones]))

@@ -248,24 +248,23 @@ def follow_beside(
     draft: Draft, level: str, put: Sequence[PlanZone], before: Sequence[PlanZone]
 ) -> list[PlanZone]:
     """Let zones that group this level's (functional zones of communities) follow: each is the union of its members."""
-    now = {zone.code: zone for zone in draft.at(level)}
-    then = {code: zone for code, zone in now.items() if code not in {zone.code for zone in before}}
-    then |= {zone.code: zone for zone in put}
+    reach = shapely.union_all([zone.geometry for zone in (*before, *put)])
+    gone = {zone.code for zone in before}
+    was = {zone.code: zone for zone in before}
     follow = []
     for other in draft.levels.values():
         if other.code == level or not other.partition or other.code in levels_below(draft, level):
             continue
         if level in levels_below(draft, other.code):  # an ancestor: its border is not crossed
             continue
-        reach = shapely.union_all([zone.geometry for zone in (*before, *put)])
         for group in draft.touching(other.code, reach):
-            members = [
-                zone.geometry
-                for zone in then.values()
-                if shapely.intersects(
-                    group.geometry, shapely.point_on_surface(now.get(zone.code, zone).geometry)
-                )
-            ]
+            if shapely.covers(group.geometry, reach):  # ground changes hands among members only
+                continue
+            zones = [zone for zone in draft.touching(level, group.geometry) if zone.code not in gone]
+            zones += put
+            inside = shapely.point_on_surface([was.get(zone.code, zone).geometry for zone in zones])
+            ours = shapely.intersects(group.geometry, inside)
+            members = [zone.geometry for zone, mine in zip(zones, ours, strict=True) if mine]
             geometry = simplest(shapely.coverage_union_all(members)) if members else group.geometry
             if not shapely.equals_identical(shapely.normalize(geometry), shapely.normalize(group.geometry)):
                 follow.append(replace(group, geometry=geometry))

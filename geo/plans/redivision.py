@@ -88,11 +88,12 @@ def insert_vertices(geometry: Area, points: NDArray[np.float64]) -> Area:
     """
     if not len(points):
         return geometry
-    existing = {tuple(xy) for xy in shapely.get_coordinates(geometry)}
-    fresh = np.array([xy for xy in points if tuple(xy) not in existing], dtype=float).reshape(-1, 2)
-    if not len(fresh):
-        return geometry
-    fresh = fresh[shapely.dwithin(shapely.boundary(geometry), shapely.points(fresh), NEAR_DEG)]
+    # What lies on no edge is the usual case: found first, since a town's border has thousands of vertices.
+    fresh = points[shapely.dwithin(shapely.boundary(geometry), shapely.points(points), NEAR_DEG)]
+    existing = shapely.get_coordinates(geometry)
+    fresh = np.array([xy for xy in fresh if not (existing == xy).all(axis=1).any()], dtype=float).reshape(
+        -1, 2
+    )
     if not len(fresh):
         return geometry
 
