@@ -280,7 +280,7 @@ def _follow_beside(draft: Draft, level: str, zones: Sequence[PlanZone]) -> list[
         before = _homes(old, bounds)
         if (before < 0).any() or any(_beyond(old, bounds[before])):
             continue
-        home = _homes(new, bounds)
+        home = _most(new, bounds)
         if (home >= 0).all() and not any(_beyond(new, bounds[home])):
             continue
         for row, group in enumerate(groups):
@@ -307,6 +307,17 @@ def _homes(shapes: NDArray[np.object_], among: NDArray[np.object_]) -> NDArray[n
         rows, others = shapely.STRtree(among).query(inner, predicate="intersects")
         # Backwards, so that of several the first stays.
         home[rows[::-1]] = others[::-1]
+    return home
+
+
+def _most(shapes: NDArray[np.object_], among: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return the row of the polygon that has most of each shape, -1 for none."""
+    rows, others = shapely.STRtree(among).query(shapes, predicate="intersects")
+    shared = shapely.area(shapely.intersection(shapes[rows], among[others]))
+    order = np.argsort(shared, kind="stable")
+    order = order[shared[order] > 0]
+    home = np.full(len(shapes), -1, dtype=np.int64)
+    home[rows[order]] = others[order]  # in rising order: of several the last, largest one stays
     return home
 
 

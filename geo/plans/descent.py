@@ -1,7 +1,7 @@
 """Which new zone continues which old one when a level is drawn anew, and the codes that new zones get.
 
-A new zone *comes from* an old one when at least half of it was the old one's: it carries on kind and attributes. It
-*continues* the old one when, besides, no other new zone got more of the old one: then it keeps code, name and staff
+A new zone *comes from* an old one when at least half of it was the old one's: it carries on kind and attributes. Of
+those that come from it, the one with the largest share of the old one *continues* it: it keeps code, name and staff
 too. All others get codes that were never used.
 """
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MOSTLY = 0.5
 """A new zone comes from an old one that at least this part of its area was of."""
 
+SHARE_DECIMALS = 4
+"""Shares that agree to so many decimals are equal: the scale of a map varies within a town by less."""
+
 LEAST_SHARE = 0.01
 """Ground under this part of both zones is noise of drawing: no lineage follows from it."""
 
@@ -36,7 +39,7 @@ LEAST_SHARE = 0.01
 def descent_of(
     before: Sequence[PlanZone], after: Sequence[PlanZone], lineage: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Return who gave ground to whom, most ground first.
+    """Return who gave ground to whom, largest shares of the old zones first.
 
     Parameters
     ----------
@@ -58,14 +61,13 @@ def descent_of(
     table = table[known & (table["area_m2"] > 0)]
     whole = table.groupby("code")["area_m2"].transform("sum")
     fresh = dict(zip((zone.code for zone in after), _areas_m2(after), strict=True))
-    # Rounded, so that halves are halves, and the smaller code comes first, on every machine.
+    # Rounded, so that halves are halves, wherever they lie, and the smaller code comes first.
     table = table.assign(
-        area_m2=table["area_m2"].round(3),
-        of_old=(table["area_m2"] / whole).round(6),
-        of_new=(table["area_m2"] / table["new"].map(fresh)).round(6),
+        of_old=(table["area_m2"] / whole).round(SHARE_DECIMALS),
+        of_new=(table["area_m2"] / table["new"].map(fresh)).round(SHARE_DECIMALS),
     )
     table["counts"] = (table["of_old"] > LEAST_SHARE) | (table["of_new"] > LEAST_SHARE)
-    return table.sort_values(["area_m2", "code", "new"], ascending=[False, True, True], ignore_index=True)
+    return table.sort_values(["of_old", "code", "new"], ascending=[False, True, True], ignore_index=True)
 
 
 def _overlay(before: Sequence[PlanZone], after: Sequence[PlanZone]) -> pd.DataFrame:
@@ -97,8 +99,9 @@ def carried_on(
     used
         Codes not to be given out, besides those of the draft.
     """
-    origin = descent[descent["of_new"] >= MOSTLY].drop_duplicates("new").set_index("new")["code"]
-    largest = descent.drop_duplicates("code").set_index("code")["new"]
+    from_one = descent[descent["of_new"] >= MOSTLY].drop_duplicates("new")
+    origin = from_one.set_index("new")["code"]
+    largest = from_one.drop_duplicates("code").set_index("code")["new"]
     carried: list[PlanZone] = []
     blank: list[int] = []
     for row, zone in enumerate(proposed):

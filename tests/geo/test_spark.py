@@ -167,6 +167,7 @@ def events(home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for log in logs for line in log.read_text().splitlines()]
 
 
+@pytest.mark.timeout(1800)  # two clusters are started: on a machine that is busy otherwise this takes minutes
 def test_a_cluster_killed_halfway_continues_and_says_what_the_local_engine_says(
     city: City, spark_home: Path
 ) -> None:
