@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from api.store import acceptances, assignments, checks, circles, fusions, publishing, repairs
+from api.store import acceptances, assignments, checks, circles, fusions, partitions, publishing, repairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,5 +93,17 @@ def fusing(territory: str, version: str, options: fusions.FusionOptions, actor: 
 
     def work(session: Session, progress: Progress) -> dict[str, Any]:
         return fusions.compute_fusion(session, territory, version, options, progress, actor=actor)
+
+    return work
+
+
+def proposing_partition(
+    territory: str, version: str, request: partitions.PartitionRequest, actor: Actor
+) -> Work:
+    """Draw grids along street blocks for a version; the result names the proposal."""
+
+    def work(session: Session, progress: Progress) -> dict[str, Any]:
+        number = partitions.compute_proposal(session, territory, version, request, progress, actor=actor)
+        return {"proposal": number}
 
     return work

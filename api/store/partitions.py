@@ -322,6 +322,17 @@ def _find(session: Session, number: int) -> tuple[models.PartitionProposal, str,
     return row, version, territory
 
 
+def territory_of(session: Session, number: int) -> str:
+    """Return the code of the territory of a proposal.
+
+    Raises
+    ------
+    NotFoundError
+        No such proposal.
+    """
+    return _find(session, number)[2]
+
+
 def describe(session: Session, number: int) -> dict[str, Any]:
     """Return a proposal's figures, options and messages.
 
