@@ -19,6 +19,7 @@ from api.routes import (
     briefings,
     circles,
     comments,
+    comparisons,
     docs,
     events,
     exceptions,
@@ -32,6 +33,8 @@ from api.routes import (
     plan_life,
     plans,
     profiles,
+    proposals,
+    renumberings,
     repairs,
     search,
     sessions,
@@ -118,7 +121,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        briefings, plan_life, ledgers, plans, profiles, comments, events, repairs, fusions, audit, tiles, pages, docs,
+        briefings, plan_life, ledgers, comparisons, plans, profiles, renumberings, proposals, comments, events,
+        repairs, fusions, audit, tiles, pages, docs,
     ):  # fmt: skip
         app.include_router(module.router, max_body_size=BODY_BYTES)
     app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)

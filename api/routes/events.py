@@ -89,7 +89,7 @@ def be_present(
 def events(
     number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices
 ) -> StreamingResponse:
-    """以服务器推送事件 (SSE) 告知：`revision`（修订号与状态）、`comments`（批注数）、`approval`、`presence`（谁在哪个网格）。
+    """以服务器推送事件 (SSE) 告知：`revision`（修订号、状态）、`comments`（批注数）、`approval`、`presence`（谁在哪）。
 
     连接五分钟后结束，浏览器会自动重连；重连后先收到当前状态。
     """

@@ -29,8 +29,8 @@ def list_comments(session: Session, number: int, only: int | None = None) -> lis
     Returns
     -------
     list of dict
-        ``id, text, point`` (lon/lat), ``author`` (display name), ``made_at, resolved_by, resolved_at, replies`` (``text,
-        author, made_at``).
+        ``id, text, point`` (lon/lat), ``author`` (display name), ``made_at, resolved_by, resolved_at, replies``
+        (``text, author, made_at``).
     """
     rows = session.execute(
         text(

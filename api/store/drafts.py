@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, text, update
 
-from api.store import models
+from api.store import lineages, models
 from api.store.plans import ClosedError, PlanInfo, StaleError, get_plan, history, open_plan, refuse_closed
 from api.store.rooms import Room, Rooms, change_of, furnish, stored
 from geo.plans import EXCEPTION, Change, Draft, Flow, PlanZone, Step, Warned, ZoneFigures, warnings_of
@@ -129,11 +129,12 @@ def edit(
     ClosedError
         The plan is published or archived.
     RefusedError
-        The change would break law 1.
+        The change would break law 1, or use a retired code again.
     """
     plan = open_plan(session, number, revision)
     room = rooms.enter(session, plan)
     change = make(room.draft)
+    lineages.refuse_retired(session, plan, room.draft, change)
     trial = _try(room, change)
     session.add(
         models.Change(
@@ -162,15 +163,16 @@ def preview(
     ClosedError
         The plan is published or archived.
     RefusedError
-        The change would break law 1.
+        The change would break law 1, or use a retired code again.
     """
     plan = get_plan(session, number)
     refuse_closed(plan)
     if plan.revision != revision:
         raise StaleError(plan.revision, history(session, number, since=revision))
     room = rooms.enter(session, plan)
-    trial = _try(room, make(room.draft))
-    answer = _answered(plan, trial)
+    change = make(room.draft)
+    lineages.refuse_retired(session, plan, room.draft, change)
+    answer = _answered(plan, _try(room, change))
     if not rooms.is_current(room):
         # Somebody's edit was committed while this was computed: the figures may be of both.
         now = get_plan(session, number)
@@ -189,7 +191,9 @@ def undo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
     )
     if row is None:
         raise ClosedError("没有可撤销的修改。", "nothing to undo", remedy="方案已是最初的样子。")
-    inverse = change_of(row.inverse["operation"], row.inverse["put"], row.inverse["delete"])
+    # Inverses stored before lineage was kept have none.
+    kept = row.inverse.get("lineage", [])
+    inverse = change_of(row.inverse["operation"], row.inverse["put"], row.inverse["delete"], kept)
     return _replay(session, rooms, plan, row, inverse, undone=True)
 
 
@@ -211,7 +215,7 @@ def redo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
     )
     if row is None:
         raise ClosedError("没有可重做的修改。", "nothing to redo", remedy="")
-    change = change_of(row.operation, row.put, row.delete)
+    change = change_of(row.operation, row.put, row.delete, row.lineage)
     return _replay(session, rooms, plan, row, change, undone=False)
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import shapely
-from sqlalchemy import select, text
+from sqlalchemy import text
 
-from api.store import audit, bulk, drafts, models, versions
+from api.store import audit, bulk, models, versions
 from api.store.accounts import personal_scope
 from api.store.assignments import get_reconciliation
+from api.store.rooms import changes_of, furnish
 from api.store.territories import levels_of
-from geo.plans import Change, PlanZone
 from geo.plans import ledger as sums
 from maps.ledger import LedgerData
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from api.store.accounts import Caller, PersonalScope
     from api.store.plans import PlanInfo
     from api.store.versions import VersionInfo
-    from geo.plans import Draft
+    from geo.plans import Change, Draft
 
 POINTS_MOST = 100_000
 """Points that one answer for the map holds; the rest is counted."""
@@ -61,17 +61,11 @@ class Ledger:
 def trace(session: Session, plan: PlanInfo) -> Ledger:
     """Make the edits of a plan once more, from its base version, and note who moves by each."""
     # A plan without a number has no changes: the base itself.
-    room = drafts.furnish(session, replace(plan, id=0))
+    room = furnish(session, replace(plan, id=0))
     names = _authors(session, plan)
     edits: list[dict[str, Any]] = []
     changes: list[Change] = []
-    rows = session.scalars(
-        select(models.Change)
-        .where(models.Change.plan_id == plan.id, models.Change.undone.is_(False))
-        .order_by(models.Change.revision)
-    )
-    for row in rows:
-        change = change_of(row)
+    for row, change in changes_of(session, plan):
         changes.append(change)
         edits.append(
             {
@@ -85,29 +79,6 @@ def trace(session: Session, plan: PlanInfo) -> Ledger:
         )
     moves = sums.with_revisions(room.census.ledger(), [(edit["revision"], edit["moves"]) for edit in edits])
     return Ledger(plan, moves, edits, changes, room.draft)
-
-
-def change_of(row: models.Change) -> Change:
-    """Return a stored change as the kernel knows it, with its lineage."""
-    zones = (
-        PlanZone(
-            item["level"],
-            item["code"],
-            item["name"],
-            shapely.from_wkb(item["wkb"]),
-            item["kind"],
-            item["parent"],
-            tuple(item["staff"]),
-            item["attributes"],
-        )
-        for item in row.put
-    )
-    return Change(
-        row.operation,
-        tuple(zones),
-        tuple((item["level"], item["code"]) for item in row.delete),
-        tuple((tuple(pair["from"]), tuple(pair["to"])) for pair in row.lineage),
-    )
 
 
 def _authors(session: Session, plan: PlanInfo) -> dict[int | None, str]:
@@ -129,9 +100,9 @@ def by_edit(ledger: Ledger) -> list[dict[str, Any]]:
 
     A subject that several edits moved is counted for the last of them, so that ``counted`` adds up to the ledger.
     """
-    counted = ledger.moves.groupby(["revision", "level", "kind"], sort=True).size()
+    counted = ledger.moves.groupby(["revision", "level", "kind"], sort=True).size().reset_index()
     told: dict[int, list[dict[str, Any]]] = {}
-    for (revision, level, kind), count in counted.items():
+    for revision, level, kind, count in counted.itertuples(index=False, name=None):
         told.setdefault(int(revision), []).append({"level": level, "kind": kind, "subjects": int(count)})
     return [
         {**edit, "moves": sums.summed(edit["moves"]), "counted": told.get(edit["revision"], [])}
@@ -144,8 +115,10 @@ def by_zone(session: Session, plan: PlanInfo, moves: pd.DataFrame, draft: Draft)
     base = versions.get_version(session, plan.base)
     names = _zone_names(session, base)
     names |= {zone.key: zone.name for level in draft.levels for zone in draft.at(level)}
-    rows = sums.by_zone(moves, _counts(session, base)).to_dict("records")
-    return [{**row, "name": names.get((row["level"], row["code"]))} for row in rows]
+    table = sums.by_zone(moves, _counts(session, base))
+    keys = zip(table["level"], table["code"], strict=True)
+    table["name"] = [names.get(key) for key in keys]
+    return [{str(field): value for field, value in row.items()} for row in table.to_dict("records")]
 
 
 def totals(session: Session, plan: PlanInfo, moves: pd.DataFrame) -> list[dict[str, Any]]:
@@ -222,9 +195,9 @@ def flows(
     A zone's point lies in it: as it was for ``from``, as it is to be for ``to``. The largest flow comes first.
     """
     here = moves[moves["level"] == level]
-    counted = here.groupby(["from_zone", "to_zone", "kind"], dropna=False, sort=True).size()
+    counted = here.groupby(["from_zone", "to_zone", "kind"], dropna=False, sort=True).size().reset_index()
     found: dict[tuple[str | None, str | None], dict[str, int]] = {}
-    for (old, new, kind), count in counted.items():
+    for old, new, kind, count in counted.itertuples(index=False, name=None):
         found.setdefault((_code(old), _code(new)), {})[kind] = int(count)
     was = _zone_points(session, plan, level, {old for old, _ in found if old is not None})
     now = {

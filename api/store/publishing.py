@@ -1,4 +1,4 @@
-"""Publishing a plan: its draft becomes a version, in one transaction; and its move ledger with names."""
+"""Publishing a plan: its draft becomes a version, with lineage and ledger, in one transaction."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 from sqlalchemy import text, update
 
-from api.store import assignments, audit, bulk, checks, models, versions
+from api.store import (
+    approvals,
+    assignments,
+    audit,
+    bulk,
+    checks,
+    ledgers,
+    lineages,
+    models,
+    versions,
+)
+from api.store.accounts import find_account
 from api.store.drafts import furnish
 from api.store.plans import ClosedError, get_plan, refuse_closed
 from api.store.progress import Progress, part, silent
-from api.store.zonesets import add_zones
+from api.store.territories import boundary_of, levels_of
+from api.store.zonesets import add_zones, read_zones
 from geo.crs import INTERNAL_CRS
 from geo.plans import EXCEPTION, Draft, PlanZone
+from geo.plans.lineage import successions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,15 +47,26 @@ def publish_plan(
 ) -> VersionInfo:
     """Publish a plan as a new version, in the caller's one transaction: all of it, or nothing.
 
+    With the version are kept what became of codes (lineage), and the move ledger. Until the transaction is committed
+    everybody sees the version before, in every answer; from then on the new one.
+
     Raises
     ------
     ClosedError
         The plan is not open, or its base is no longer in force.
     NotPublishableError
-        Faults without exception, or subjects not reconciled.
+        Faults without exception, subjects not reconciled, or no second person's approval where the office asks for it.
+    RefusedError
+        A retired code would be used again.
     """
     plan = get_plan(session, number, lock=True)
     refuse_closed(plan)
+    publisher = None if account is None else find_account(session, account).id
+    approvals.refuse_unapproved(session, plan, publisher)
+    # Two plans published at once: the second waits here, and then finds that its base is no longer in force.
+    session.execute(
+        text("SELECT 1 FROM territory WHERE id = :id FOR NO KEY UPDATE"), {"id": plan.territory_id}
+    )
     current = versions.as_of(session, plan.territory)
     if current.code != plan.base:
         raise ClosedError(
@@ -50,11 +74,13 @@ def publish_plan(
             f"the plan is based on {plan.base}, {current.code} is in force",
             remedy="请基于现行版本新建方案，再重做修改。",
         )
-    room = furnish(session, plan)
+    ledger = ledgers.trace(session, plan)
+    found = successions(_base_draft(session, current), ledger.changes)
     progress(0.2, "写入新版本")
     draft = versions.add_version(session, plan.territory)
-    add_zones(session, draft, _frame(room.draft))
-    for zone in room.draft.at(EXCEPTION):
+    add_zones(session, draft, _frame(ledger.draft))
+    lineages.store_lineage(session, draft, plan, found)
+    for zone in ledger.draft.at(EXCEPTION):
         checks.register_exception(
             session,
             plan.territory,
@@ -66,9 +92,14 @@ def publish_plan(
             actor=actor,
         )
     assignments.reassign(session, draft.code, plan.base, part(progress, 0.3, 0.6), actor=actor)
-    checks.check(session, draft.code, part(progress, 0.6, 0.9), actor=actor)
+    checks.check(session, draft.code, part(progress, 0.6, 0.8), actor=actor)
+    progress(0.8, "保存迁移清单")
+    ledgers.store_moves(session, draft, ledger)
+    progress(0.9, "切换版本")
     published = versions.publish(session, draft.code, reason, account, actor=actor)
-    session.execute(update(models.Plan).where(models.Plan.id == plan.id).values(status="published"))
+    session.execute(
+        update(models.Plan).where(models.Plan.id == plan.id).values(status="published", version_id=draft.id)
+    )
     progress(1.0, f"已发布 {published.code}")
     return published
 
@@ -87,6 +118,12 @@ def named_ledger(session: Session, number: int) -> gpd.GeoDataFrame:
     found = subjects.merge(moves, left_on="id", right_on="subject", how="inner")
     columns = ["level", "code", "kind", "name", "address", "from_zone", "to_zone", "geometry"]
     return gpd.GeoDataFrame(found[columns], crs=INTERNAL_CRS)
+
+
+def _base_draft(session: Session, version: VersionInfo) -> Draft:
+    levels = [stored.level for stored in levels_of(session, version.territory_id)]
+    zones = read_zones(session, version)
+    return Draft.from_frame(zones, levels, boundary_of(session, version.territory_id))
 
 
 def _frame(draft: Draft) -> gpd.GeoDataFrame:

@@ -30,6 +30,8 @@ from geo.plans import Census, Change, Draft, Ground, PlanZone, Population, Step
 from geo.plans.ground import CROSSED, CUT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import geopandas as gpd
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
@@ -205,13 +207,7 @@ class Rooms:
     def _furnished(self, session: Session, plan: PlanInfo) -> Room:
         base = self._base(session, plan)
         draft, census = base.draft.copy(), base.census.twin()
-        rows = session.scalars(
-            select(models.Change)
-            .where(models.Change.plan_id == plan.id, models.Change.undone.is_(False))
-            .order_by(models.Change.revision)
-        )
-        for row in rows:
-            change = change_of(row.operation, row.put, row.delete)
+        for _, change in changes_of(session, plan):
             census.take(census.foresee(draft, change, draft.apply(change)))
         return Room(plan.id, plan.revision, draft, census, base)
 
@@ -255,10 +251,16 @@ def stored(change: Change) -> dict[str, Any]:
             for zone in change.put
         ],
         "delete": [{"level": level, "code": code} for level, code in change.delete],
+        "lineage": [{"from": list(old), "to": list(new)} for old, new in change.lineage],
     }
 
 
-def change_of(operation: str, put: list[dict[str, Any]], delete: list[dict[str, Any]]) -> Change:
+def change_of(
+    operation: str,
+    put: list[dict[str, Any]],
+    delete: list[dict[str, Any]],
+    lineage: Sequence[Mapping[str, Any]] = (),
+) -> Change:
     """Return a change that was stored."""
     return Change(
         operation,
@@ -276,7 +278,19 @@ def change_of(operation: str, put: list[dict[str, Any]], delete: list[dict[str, 
             for item in put
         ),
         tuple((item["level"], item["code"]) for item in delete),
+        tuple((tuple(pair["from"]), tuple(pair["to"])) for pair in lineage),
     )
+
+
+def changes_of(session: Session, plan: PlanInfo) -> Iterator[tuple[models.Change, Change]]:
+    """Yield the standing changes of a plan in order: as they are stored, and as the kernel knows them."""
+    rows = session.scalars(
+        select(models.Change)
+        .where(models.Change.plan_id == plan.id, models.Change.undone.is_(False))
+        .order_by(models.Change.revision)
+    )
+    for row in rows:
+        yield row, change_of(row.operation, row.put, row.delete, row.lineage)
 
 
 # ---- bases

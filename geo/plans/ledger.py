@@ -42,10 +42,10 @@ def with_revisions(ledger: pd.DataFrame, moves: Sequence[tuple[int, pd.DataFrame
 
 def summed(moves: pd.DataFrame) -> list[dict[str, Any]]:
     """Count moves by level, kind, and way: ``level, kind, from, to, subjects``."""
-    grouped = moves.groupby(WAY, dropna=False, sort=True, observed=True).size()
+    counted = moves.groupby(WAY, dropna=False, sort=True).size().reset_index(name="subjects")
     return [
         {"level": level, "kind": kind, "from": _code(old), "to": _code(new), "subjects": int(count)}
-        for (level, kind, old, new), count in grouped.items()
+        for level, kind, old, new, count in counted.itertuples(index=False, name=None)
     ]
 
 

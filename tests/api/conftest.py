@@ -337,3 +337,14 @@ def serve(database_factory: Callable[[], Any], tmp_path: Path) -> Callable[..., 
             yield made
 
     return fresh
+
+
+@pytest.fixture
+def office(serve: Callable[..., Any]) -> Iterator[Web]:
+    """Return the service with a town of the test's own, for what cannot be taken back: two publishers, a planner."""
+    with serve() as made:
+        load_town(made.engine)
+        made.add("planner", "planner", WHOLE)
+        made.add("publisher", "publisher", WHOLE)
+        made.add("second", "publisher", WHOLE)
+        yield made
