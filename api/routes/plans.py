@@ -125,27 +125,3 @@ def redo(
     answer = drafts.redo(session, services.rooms, number, revision=body.revision)
     plans.note(session, caller.actor, "plan.redo", answer.plan)
     return drawing.edit_answer(answer)
-
-
-@router.get("/plans/{number}/ledger", summary="迁移清单 Move ledger", responses=NOT_FOUND)
-def ledger(
-    number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices
-) -> dict[str, Any]:
-    """按层级、类别、从哪个网格到哪个网格，统计方案会让多少对象迁移。"""
-    plan = memberships.plan_for_reader(session, caller, number)
-    moves = drafts.ledger(session, services.rooms, number)
-    return {"plan": plan.id, "revision": plan.revision, "base": plan.base, "moves": _moves(moves)}
-
-
-def _moves(moves: Any) -> list[dict[str, Any]]:  # noqa: ANN401  a DataFrame: persons are counted, not named
-    grouped = moves.groupby(["level", "kind", "from_zone", "to_zone"], dropna=False, sort=True)
-    return [
-        {
-            "level": level,
-            "kind": kind,
-            "from": None if from_zone != from_zone else from_zone,  # noqa: PLR0124  NaN: in no zone
-            "to": None if to_zone != to_zone else to_zone,  # noqa: PLR0124
-            "subjects": len(rows),
-        }
-        for (level, kind, from_zone, to_zone), rows in grouped
-    ]

@@ -219,11 +219,6 @@ def redo(session: Session, rooms: Rooms, number: int, *, revision: int) -> Answe
     return _replay(session, rooms, plan, row, change, undone=False)
 
 
-def ledger(session: Session, rooms: Rooms, number: int) -> pd.DataFrame:
-    """Return the move ledger of a plan: every subject whose zone is another than in the base version."""
-    return rooms.enter(session, get_plan(session, number)).census.ledger()
-
-
 def zones_of(
     session: Session, rooms: Rooms, number: int, level: str, *, since: int | None = None
 ) -> ZoneList:
