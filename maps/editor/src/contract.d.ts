@@ -221,6 +221,8 @@ export interface PlanEntry {
   access?: "territory" | "members";
   members?: { account: string; name: string; role: "viewer" | "editor" }[];
   may_edit?: boolean;
+  /** Whether this account may share and archive it. */
+  may_manage?: boolean;
   approval?: {
     required: boolean;
     state: "none" | "asked" | "given";

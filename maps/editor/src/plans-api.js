@@ -17,6 +17,14 @@ const of = (number) => `/api/plans/${number}`;
  */
 export const describePlan = (number, change) => ask(of(number), { method: "PATCH", body: change });
 
+/**
+ * Whom a plan may be shared with.
+ *
+ * @param {number} number
+ * @returns {Promise<{ account: string, name: string, may_edit: boolean }[]>}
+ */
+export const candidates = (number) => ask(`${of(number)}/candidates`);
+
 /** @param {number} number @param {string} name @returns {Promise<PlanEntry>} */
 export const duplicatePlan = (number, name) => post(`${of(number)}/duplicate`, { name });
 
@@ -82,9 +90,6 @@ export const movePoints = (number, level) => ask(`${of(number)}/moves.geojson?le
 
 /** @param {number} number */
 export const ledgerFile = (number) => `${of(number)}/ledger.xlsx`;
-
-/** @param {string} version @param {string} level */
-export const registerFile = (version, level) => `/api/versions/${part(version)}/register.xlsx?level=${part(level)}`;
 
 /** @param {number} number @param {string} level @returns {Promise<import("./contract").Comparison>} */
 export const comparePlan = (number, level) => ask(`${of(number)}/compare?level=${part(level)}`);

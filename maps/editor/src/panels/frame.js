@@ -9,6 +9,7 @@ import { historyList, moveList } from "./plan.js";
 import { fusionPanel } from "./fusion.js";
 import { faultList } from "./repairs.js";
 import { reconciliation, stationList } from "./tables.js";
+import { planZoneCard } from "./zone-card.js";
 import { zoneTable } from "./zones.js";
 
 /** @typedef {import("../state").Store} Store @typedef {import("../actions").Actions} Actions */
@@ -32,7 +33,7 @@ export function sidePanel(store, actions, { repairing, fusing, bench }) {
     fusion: fusionPanel(store, fusing),
     stations: stationList(store, actions),
     reconciliation: reconciliation(store),
-    plan: zoneTable(store, actions, { id: "plan-zones", planned: true, rules: () => void bench.profiles.edit() }),
+    plan: h("div", { class: "plan-page" }, zoneTable(store, actions, { id: "plan-zones", planned: true, rules: () => void bench.profiles.edit() }), planZoneCard(store, bench)),
     moves: moveList(store),
     history: historyList(store, actions),
     comments: commentList(store, bench),

@@ -17,7 +17,7 @@ const KEYS = /** @type {[string, string][]} */ ([
   ["← ↑ → ↓", "keys.arrows"],
   ["Enter", "keys.enter"],
   ["Shift + Enter", "keys.shift"],
-  ["␣", "keys.space"],
+  ["", "keys.space"],
 ]);
 
 export const keysList = () =>
@@ -25,7 +25,7 @@ export const keysList = () =>
     "dl",
     { class: "keys", id: "keys" },
     [...TOOLS.map(({ name, key }) => /** @type {[string, string]} */ ([key, `tool.${name}`])), ...KEYS].map(([key, words]) => [
-      h("dt", {}, h("kbd", {}, key)),
+      h("dt", {}, h("kbd", {}, key || t("keys.space-bar"))),
       h("dd", {}, t(words)),
     ]),
   );

@@ -56,10 +56,13 @@ export function planList({ plans, plan }, { open, copy, archive, reopen }) {
  * Who may see and edit a plan: everybody of the territory, or those who are named.
  *
  * @param {PlanEntry} plan
+ * @param {{ account: string, name: string }[]} candidates
  * @returns {import("./forms").Form<{ access: string, members: { account: string, role: string }[] }>}
  */
-export function sharingForm(plan) {
+export function sharingForm(plan, candidates) {
   const rows = (plan.members ?? []).map(({ account, role }) => ({ account, role: /** @type {string} */ (role) }));
+  // Members who are no candidates any more stay in the list until they are taken out.
+  const known = [...candidates, ...(plan.members ?? []).filter(({ account }) => !candidates.some((one) => one.account === account))];
   let access = plan.access ?? "territory";
   const list = h("ol", { class: "staff-rows" });
   const people = h("div", {}, list);
@@ -71,15 +74,12 @@ export function sharingForm(plan) {
         h(
           "li",
           {},
-          h("input", {
-            "aria-label": t("share.account"),
-            placeholder: t("share.account"),
-            required: true,
-            maxlength: 100,
-            value: row.account,
-            autocomplete: "off",
-            oninput: (/** @type {Event} */ event) => (row.account = /** @type {HTMLInputElement} */ (event.target).value.trim()),
-          }),
+          h(
+            "select",
+            { "aria-label": t("share.account"), required: true, onchange: (/** @type {Event} */ event) => (row.account = /** @type {HTMLSelectElement} */ (event.target).value) },
+            h("option", { value: "", selected: !row.account }, t("share.account")),
+            known.map(({ account, name }) => h("option", { value: account, selected: account === row.account }, `${name} (${account})`)),
+          ),
           h(
             "select",
             { "aria-label": t("share.role"), onchange: (/** @type {Event} */ event) => (row.role = /** @type {HTMLSelectElement} */ (event.target).value) },
@@ -113,7 +113,7 @@ export function sharingForm(plan) {
         onclick: () => {
           rows.push({ account: "", role: "editor" });
           draw();
-          list.lastElementChild?.querySelector("input")?.focus();
+          list.lastElementChild?.querySelector("select")?.focus();
         },
       },
       t("share.add"),

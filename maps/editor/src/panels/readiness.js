@@ -1,7 +1,8 @@
 // What a publisher sees before publishing: broken rules, remaining faults, approval, edits that still wait.
 import { h } from "../dom.js";
 import * as figures from "../figures.js";
-import { messageOf, t } from "../language.js";
+import { t } from "../language.js";
+import { warningsOf } from "../plan/rules.js";
 
 /** Zones with warnings that are listed by name; the others are counted. */
 const LISTED = 8;
@@ -26,7 +27,7 @@ export function readiness({ plan, zones, faults, level }, waiting) {
         h(
           "ul",
           {},
-          broken.slice(0, LISTED).map(({ name, warnings }) => h("li", {}, h("b", {}, name), " ", (warnings ?? []).map(messageOf).join("；"))),
+          broken.slice(0, LISTED).map((zone) => h("li", {}, h("b", {}, zone.name), " ", warningsOf(zone).join("；"))),
           broken.length > LISTED && h("li", {}, t("ready.more", figures.whole(broken.length - LISTED))),
         ),
     ),

@@ -133,7 +133,7 @@ const operations = (bench) =>
  * @returns {(import("./menu").Command | null | false)[]}
  */
 function planCommands(store, bench) {
-  const { plan, version, level, profile } = store.state;
+  const { plan, profile } = store.state;
   const { library } = bench;
   const known = plan?.may_edit !== undefined;
   return [
@@ -143,7 +143,7 @@ function planCommands(store, bench) {
       ? [
           null,
           bench.mayEdit && known && { id: "plan-describe", label: t("plan.describe"), act: () => void library.describe() },
-          bench.mayEdit && known && { id: "plan-share", label: t("plan.share"), act: () => void library.share() },
+          plan.may_manage !== false && bench.mayEdit && known && { id: "plan-share", label: t("plan.share"), act: () => void library.share() },
           bench.plans && known && { id: "plan-copy", label: t("plan.copy"), act: () => void library.copy(plan) },
           bench.mayEdit && { id: "plan-archive", label: t("plan.archive"), act: () => void library.archive(plan) },
           bench.plans && known && plan.status === "archived" && { id: "plan-reopen", label: t("plan.reopen"), act: () => void library.reopen(plan) },
@@ -157,7 +157,6 @@ function planCommands(store, bench) {
           known && { id: "ledger-file", label: t("ledger.file"), href: plans.ledgerFile(plan.id) },
         ]
       : []),
-    version !== null && { id: "register-file", label: t("register.file"), href: plans.registerFile(version.version, level) },
     null,
     profile !== null && { id: "profile-edit", label: bench.profiles.mayEdit ? t("profile.edit") : t("profile.show"), act: () => void bench.profiles.edit() },
     { id: "keys-show", label: t("keys"), key: "?", act: () => void bench.ask({ title: t("keys"), lead: "", fields: [], body: keysList(), ok: "" }) },

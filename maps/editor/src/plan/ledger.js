@@ -7,24 +7,35 @@ export class Ledger {
   /** @param {import("../workbench").Workbench} bench */
   constructor(bench) {
     this.bench = bench;
-    /** Which list was read last, at which revision. */
-    this.listed = "";
+    /** At which revision each list was read last. */
+    this.listed = { moves: "", changes: "" };
     /** What is drawn, at which revision. */
     this.drawn = "";
     const { store } = bench;
-    store.on(["plan", "tab"], () => this.#readLists());
+    store.on(["plan", "tab", "picked"], () => this.#readLists());
     store.on(["plan", "level", "moving"], () => this.#draw());
   }
 
   #readLists() {
-    const { plan, tab } = this.bench.store.state;
-    if (!plan || (tab !== "moves" && tab !== "history")) return;
-    const key = `${plan.id}.${plan.revision}.${tab}`;
-    if (key === this.listed) return;
-    this.listed = key;
+    const { plan, tab, picked } = this.bench.store.state;
+    if (!plan) return;
+    const stamp = `${plan.id}.${plan.revision}`;
+    // The card of a zone says who comes and goes.
+    if (tab === "moves" || picked.length === 1) this.#read("moves", stamp, async () => ({ moves: await api.ledger(plan.id) }));
+    if (tab === "history") this.#read("changes", stamp, async () => ({ changes: await api.planChanges(plan.id) }));
+  }
+
+  /**
+   * @param {"moves" | "changes"} list
+   * @param {string} stamp of the plan and its revision
+   * @param {() => Promise<Partial<import("../state").State>>} read
+   */
+  #read(list, stamp, read) {
+    if (this.listed[list] === stamp) return;
+    this.listed[list] = stamp;
     void this.bench.actions.attempt(async () => {
-      const change = tab === "moves" ? { moves: await api.ledger(plan.id) } : { changes: await api.planChanges(plan.id) };
-      if (this.listed === key) this.bench.store.set(change);
+      const change = await read();
+      if (this.listed[list] === stamp) this.bench.store.set(change);
     });
   }
 

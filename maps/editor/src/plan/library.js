@@ -98,9 +98,11 @@ export class Library {
   async share() {
     const { plan } = this.bench.store.state;
     if (!plan) return;
-    const form = sharingForm(plan);
-    const given = await this.bench.ask({ title: t("plan.share"), lead: t("plan.share.lead"), fields: [], body: form.element, ok: t("save") });
-    if (given) await this.#change(() => plans.describePlan(plan.id, form.value()));
+    await this.bench.actions.attempt(async () => {
+      const form = sharingForm(plan, await plans.candidates(plan.id));
+      const given = await this.bench.ask({ title: t("plan.share"), lead: t("plan.share.lead"), fields: [], body: form.element, ok: t("save") });
+      if (given) await this.#change(() => plans.describePlan(plan.id, form.value()));
+    });
   }
 
   /** @param {import("../contract").PlanEntry} plan */

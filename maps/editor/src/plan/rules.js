@@ -7,13 +7,19 @@ import { messageOf } from "../language.js";
  */
 
 /**
- * Rules that a zone breaks, in words. Only zones of plans are judged.
+ * Rules that a zone breaks, in words that stand beside its name. Only zones of plans are judged.
  *
  * @param {Zone} zone
- * @returns {string[]}
+ * @returns {{ words: string, severity: string }[]}
  */
-export const warningsOf = (zone) =>
-  (/** @type {import("../contract").PlanZone} */ (zone).warnings ?? []).map(messageOf);
+export const messagesOf = (zone) =>
+  (/** @type {import("../contract").PlanZone} */ (zone).warnings ?? []).map((warning) => {
+    const message = messageOf(warning);
+    return { words: message.startsWith(zone.name) ? message.slice(zone.name.length).trim() : message, severity: warning.severity };
+  });
+
+/** The words alone. @param {Zone} zone @returns {string[]} */
+export const warningsOf = (zone) => messagesOf(zone).map(({ words }) => words);
 
 /** The rule that says how many households a zone should have. */
 const HOUSEHOLDS = "households";
