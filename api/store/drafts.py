@@ -16,7 +16,6 @@ from geo.plans import EXCEPTION, Change, Draft, Flow, PlanZone, Step, Warned, Zo
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
     from sqlalchemy.orm import Session
 
     from geo.plans.draft import Key
@@ -29,7 +28,6 @@ __all__ = [
     "ZoneState",
     "edit",
     "furnish",
-    "ledger",
     "preview",
     "redo",
     "undo",
