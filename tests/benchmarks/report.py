@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import multiprocessing
 import os
 import platform
 import re
 import statistics
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,3 +115,33 @@ def peak_mib() -> float:
     """Return the most memory that this process has held since `forget_peak`, in MiB."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What an act did in a process of its own: its answer, seconds, and memory held before and at most, in MiB."""
+
+    answer: Any
+    seconds: float
+    before_mib: float
+    peak_mib: float
+
+
+def alone(act: Callable[..., Any], *arguments: Any) -> Alone:
+    """Do something in a new process, so that no memory held or freed by this one hides what it takes.
+
+    Parameters
+    ----------
+    act
+        A function of a module.
+    arguments
+        What it is given; they and its answer are sent between processes.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measured, act, *arguments).result()
+
+
+def _measured(act: Callable[..., Any], *arguments: Any) -> Alone:
+    before, start = forget_peak(), time.perf_counter()
+    answer = act(*arguments)
+    return Alone(answer, time.perf_counter() - start, before, peak_mib())
