@@ -81,8 +81,8 @@ def preview(
     number: PlanNumber, body: NewPreview, session: Transaction, caller: SignedIn, services: AppServices
 ) -> Response:
     """说明一次修改会带来什么：变动的网格、指标、提示和迁移情况。什么都不保存，修订号不变。需要规划员角色。"""
-    memberships.plan_for_editor(session, caller, number)
-    answer = drafts.preview(session, services.rooms, number, body.edit.change, revision=body.revision)
+    plan = memberships.plan_for_editor(session, caller, number)
+    answer = drafts.preview(session, services.rooms, plan, body.edit.change, revision=body.revision)
     return drawing.edit_answer(answer)
 
 

@@ -150,9 +150,18 @@ def edit(
 
 
 def preview(
-    session: Session, rooms: Rooms, number: int, make: Callable[[Draft], Change], *, revision: int
+    session: Session, rooms: Rooms, plan: PlanInfo, make: Callable[[Draft], Change], *, revision: int
 ) -> Answer:
     """Say what an edit would do: nothing is stored or changed, and nobody's edit waits for it.
+
+    Parameters
+    ----------
+    session, rooms
+        Where to read, and the drafts of this process.
+    plan
+        The plan as just read.
+    make, revision
+        As for `edit`.
 
     Raises
     ------
@@ -163,18 +172,17 @@ def preview(
     RefusedError
         The change would break law 1, or use a retired code again.
     """
-    plan = get_plan(session, number)
     refuse_closed(plan)
     if plan.revision != revision:
-        raise StaleError(plan.revision, history(session, number, since=revision))
+        raise StaleError(plan.revision, history(session, plan.id, since=revision))
     room = rooms.enter(session, plan)
     change = make(room.draft)
     lineages.refuse_retired(session, plan, room.draft, change)
     answer = _answered(plan, _try(room, change))
     if not rooms.is_current(room):
         # Somebody's edit was committed while this was computed: the figures may be of both.
-        now = get_plan(session, number)
-        raise StaleError(now.revision, history(session, number, since=revision))
+        now = get_plan(session, plan.id)
+        raise StaleError(now.revision, history(session, plan.id, since=revision))
     return answer
 
 
@@ -270,7 +278,7 @@ def _replay(
 def _carried_out(session: Session, rooms: Rooms, plan: PlanInfo, trial: _Trial) -> Answer:
     session.execute(update(models.Plan).where(models.Plan.id == plan.id).values(revision=plan.revision + 1))
     session.flush()
-    answer = _answered(get_plan(session, plan.id), trial)
+    answer = _answered(replace(plan, revision=plan.revision + 1), trial)
     rooms.promise(session, replace(trial.room, revision=plan.revision + 1, draft=trial.after), trial.step)
     return answer
 

@@ -270,7 +270,9 @@ def entry(session: Session, caller: Caller, plan: PlanInfo) -> dict[str, Any]:
 
 
 def _rights(session: Session, caller: Caller, plan: PlanInfo) -> Rights:
-    return rights_of(caller, plan, members_of(session, [plan.id])[plan.id])
+    # Asked with each edit and preview: whom a territory's plan is shared with need not be looked up.
+    members = members_of(session, [plan.id])[plan.id] if plan.access == MEMBERS else []
+    return rights_of(caller, plan, members)
 
 
 def _is_planner(caller: Caller, territory: str) -> bool:
