@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,12 +21,15 @@ from api.store import assignments, places, versions
 from api.store.cluster import Cluster
 from api.store.engine import make_engine
 from api.store.schema import upgrade
+from api.store.subject_blocks import read_subjects
 from geo import files
 from geo.records import LEVELS, Place
 from geo.samples import random_points, random_zones
 from tests.benchmarks.report import alone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sqlalchemy import Engine
 
     from tests.benchmarks.report import Report
@@ -65,20 +71,89 @@ def _compare(report: Report, engine: Engine, home: Path) -> None:
         f"PostgreSQL {server}. {count:,} subjects, {len(zones):,} zones of about {VERTICES} vertices."
     )
     _load(report, engine, _file(zones, count, home))
-    ours = report.measure("OneGrid assign", lambda: _assign(engine))
-    again = report.measure("OneGrid reassign after a change", lambda: _reassign(engine))
+    first = _seconds(lambda: _assign(engine))
     _prepare_update(engine)
-    # Each run takes many times as long as ours: few are enough.
-    update = report.measure("UPDATE … ST_Contains", lambda: _update(engine), runs=min(report.runs, 3))
+    taken = _rounds(
+        report,
+        {
+            "assign": (3, lambda: _assign(engine), None),
+            "reassign": (3, lambda: _reassign(engine), None),
+            "update": (1, lambda: _update(engine), lambda: _vacuum(engine)),
+        },
+    )
+    _write_all(engine)
+    stale = _seconds(lambda: _assign(engine))
+    update = taken["update"]
+    lines = (
+        ("OneGrid assign: read, locate, write, count, swap", taken["assign"]),
+        (f"OneGrid reassign after {CHANGED} zones changed", taken["reassign"]),
+        ("UPDATE … FROM zone WHERE ST_Contains", update),
+        ("OneGrid, the first assign after loading (once)", first),
+        ("OneGrid, the first assign after every subject was written by other means (once)", stale),
+    )
     report.table(
-        ["", "seconds", "subjects/s", "OneGrid is faster by"],
-        [
-            ("OneGrid assign: read, locate, write, index, count, swap", ours, count / ours, 1.0),
-            (f"OneGrid reassign after {CHANGED} zones changed", again, count / again, ours / again),
-            ("UPDATE … FROM zone WHERE ST_Contains", update, count / update, update / ours),
-        ],
+        ["", "seconds", "subjects/s", "faster than UPDATE by"],
+        [(name, seconds, count / seconds, update / seconds) for name, seconds in lines],
+    )
+    report.note(
+        f"The first three lines are medians of runs that take turns ({_ROUNDS} UPDATEs at most, three times as many of "
+        "ours), so that what else the machine does meets all of them. Each UPDATE finds its table vacuumed; that table "
+        "has a primary key and a spatial index, none on the zone. Loading copies the subjects' numbers into blocks; "
+        "after a write by other means the next assign copies them again, which is in its time."
     )
     report.note(_agreement(engine))
+    _read(report, engine, count)
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+def _rounds(
+    report: Report, acts: Mapping[str, tuple[int, Callable[[], object], Callable[[], object] | None]]
+) -> dict[str, float]:
+    """Return the medians of the seconds of several acts that take turns.
+
+    Parameters
+    ----------
+    report
+        Says how many rounds, `_ROUNDS` at most.
+    acts
+        By name: how often in a round, what is timed, and what is done before it untimed.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in acts}
+    for _ in range(min(report.runs, _ROUNDS)):
+        for name, (times, act, before) in acts.items():
+            for _ in range(times):
+                if before is not None:
+                    before()
+                taken[name].append(_seconds(act))
+    for name, seconds in taken.items():
+        sys.stdout.write(f"  {name}: {', '.join(f'{one:.4g}' for one in seconds)}\n")
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+_ROUNDS = 3
+"""Turns: an UPDATE takes many times as long as ours, and a few of each tell enough."""
+
+
+def _read(report: Report, engine: Engine, count: int) -> None:
+    """Read the subjects as a plan's draft does."""
+    with Session(engine) as session:
+        territory = versions.get_version(session, "bench-v1").territory_id
+        subjects = read_subjects(session, territory)
+        seconds = statistics.median(
+            _seconds(lambda: read_subjects(session, territory)) for _ in range(report.runs)
+        )
+    arrays = (subjects.ids, subjects.kinds, subjects.people, subjects.lon, subjects.lat)
+    held = sum(each.nbytes for each in arrays) / 2**20
+    report.note(
+        f"Reading the numbers of all {count:,} subjects, as a draft of a plan does: {seconds:.2g} s into {held:.0f} MiB "
+        "of arrays; blocks are laid into them one by one as they come, so nothing is held twice."
+    )
 
 
 def _place(zones: gpd.GeoDataFrame) -> Place:
@@ -163,17 +238,27 @@ def _reassign(engine: Engine) -> None:
         session.commit()
 
 
+def _write_all(engine: Engine) -> None:
+    """Write every subject behind the program's back, and leave the table as a nightly VACUUM would."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE subject SET name = name"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE subject"))
+
+
+def _vacuum(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE flat"))
+
+
 def _prepare_update(engine: Engine) -> None:
-    """Make the table that a city would have: subjects with a column for their zone, indexed as ours is."""
+    """Make the table that a city would have: subjects with their place and a column for their zone."""
     with engine.begin() as connection:
         connection.execute(
             text("CREATE TABLE flat AS SELECT id, location, NULL::bigint AS zone_id FROM subject")
         )
         connection.execute(text("ALTER TABLE flat ADD PRIMARY KEY (id)"))
         connection.execute(text("CREATE INDEX ON flat USING gist (location)"))
-        connection.execute(text("CREATE INDEX ON flat (zone_id)"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE flat"))
         connection.execute(text("ANALYZE zone"))
 
 
@@ -193,7 +278,8 @@ def _agreement(engine: Engine) -> str:
             text(
                 """SELECT count(*), count(*) FILTER (WHERE EXISTS (
                        SELECT FROM zone z WHERE z.version_id = v.id AND ST_Intersects(ST_Boundary(z.geom), f.location)))
-                   FROM version v JOIN assignment a ON a.run_id = v.run_id JOIN flat f ON f.id = a.subject_id
+                   FROM version v CROSS JOIN level l CROSS JOIN LATERAL assigned(v.run_id, l.id) a
+                   JOIN flat f ON f.id = a.subject_id
                    WHERE v.code = 'bench-v1' AND a.zone_id IS DISTINCT FROM f.zone_id"""
             )
         ).one()
