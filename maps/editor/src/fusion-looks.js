@@ -24,11 +24,11 @@ const LINES = [
   { colour: "#7b1fa2", width: 1.6, dash: undefined },
   { colour: "#00629b", width: 1.6, dash: [9, 4] },
   { colour: "#1b6e3c", width: 1.8, dash: [2, 4] },
-  { colour: "#8c4a12", width: 1.6, dash: [10, 3, 2, 3] },
+  { colour: "#4a4f57", width: 1.2, dash: [10, 3, 2, 3] },
   { colour: "#b3123f", width: 1.6, dash: [5, 3] },
   { colour: "#00707a", width: 1.8, dash: [14, 4, 2, 4, 2, 4] },
   { colour: "#5a5f00", width: 1.6, dash: [4, 6] },
-  { colour: "#3f3f3f", width: 1.6, dash: [1, 3] },
+  { colour: "#8c4a12", width: 1.6, dash: [1, 3] },
 ];
 
 /** @param {number} index place of the department among those fused */

@@ -79,12 +79,12 @@ export function showFusion(store, fusing, layer) {
   });
 }
 
-/** Levels that are drawn below a fusion: what no grid crosses, but no names and no colours.
+/** What is drawn below a fusion: streets and communities, but no names, no stations and no colours.
  * @param {Set<string>} shown
  * @param {import("./contract").Version | null} version
  */
 export function belowFusion(shown, version) {
-  const base = new Set(["streets", "footprints", "stations"]);
+  const base = new Set(["streets", "footprints"]);
   return new Set([...shown].filter((name) => base.has(name) || (version !== null && levelOf(version, name)?.level.code === "community")));
 }
 

@@ -42,7 +42,7 @@ export class RepairLayer {
   /** @param {import("ol/Map.js").default} map */
   constructor(map) {
     this.chosen = 0;
-    this.land = layer(8.5, (feature) => this.#land(feature));
+    this.land = layer(7.5, (feature) => this.#land(feature));
     this.parties = layer(5, (feature) => party(feature.get("role")));
     map.addLayer(this.parties);
     map.addLayer(this.land);

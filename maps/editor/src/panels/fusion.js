@@ -30,7 +30,7 @@ export function fusionPanel(store, fusing) {
     if (fusible(version).length < 2) return fill(panel, h("p", { class: "hint" }, t("fusion.too-few")));
     const page = panel.closest("[role=tabpanel]");
     const scrolled = page?.scrollTop ?? 0;
-    const form = h("details", { class: "fusion-form", id: "fusion-form", open: open || (!fusion.summary && !version.fused_at), ontoggle: () => { open = form.open; } }, h("summary", {}, fusion.summary ? t("fusion.form.again") : t("fusion.form")), order(store, fusing, fusion));
+    const form = h("details", { class: "fusion-form", id: "fusion-form", open: open || (!fusion.summary && !version.fused_at), }, h("summary", { onclick: () => { open = !form.open; } }, fusion.summary ? t("fusion.form.again") : t("fusion.form")), order(store, fusing, fusion));
     fill(
       panel,
       form,
@@ -101,7 +101,7 @@ function order(store, fusing, fusion) {
     h("h4", {}, t("fusion.layers")),
     h(
       "div",
-      { class: "choices" },
+      { class: "level-choices" },
       fusible(version).map((level) =>
         h(
           "label",
@@ -272,9 +272,9 @@ function conflicts(store, fusing, fusion) {
             h(
               "th",
               { scope: "row" },
-              h("input", { type: "checkbox", name: `kind-${kind}`, checked: fusion.kinds.has(kind), "aria-label": t(`conflict.${kind}`), onchange: (/** @type {Event} */ event) => fusing.showKind(kind, /** @type {HTMLInputElement} */ (event.target).checked) }),
+              h("span", { class: "kind" }, h("input", { type: "checkbox", name: `kind-${kind}`, checked: fusion.kinds.has(kind), "aria-label": t(`conflict.${kind}`), onchange: (/** @type {Event} */ event) => fusing.showKind(kind, /** @type {HTMLInputElement} */ (event.target).checked) }),
               swatch(kind),
-              h("button", { type: "button", class: "link", title: t(`conflict.${kind}.means`), onclick: () => fusing.onlyKind(kind) }, t(`conflict.${kind}`)),
+              h("button", { type: "button", class: "link", title: t(`conflict.${kind}.means`), onclick: () => fusing.onlyKind(kind) }, t(`conflict.${kind}`))),
             ),
             h("td", { class: "number" }, figures.whole(sum.count)),
             h("td", { class: "number" }, figures.length(sum.length_m)),
@@ -284,7 +284,7 @@ function conflicts(store, fusing, fusion) {
         }),
       ),
     ),
-    h("p", { class: "hint", role: "status" }, t("conflict.listed", figures.whole(shown.length)), shown.length > ROWS && ` ${t("conflict.first", ROWS)}`, " ", h("span", { class: "keys", title: t("conflict.keys") }, h("kbd", {}, "N"), h("kbd", {}, "⇧N"))),
+    h("p", { class: "hint", role: "status" }, t("conflict.listed", figures.whole(shown.length)), shown.length > ROWS && ` ${t("conflict.first", ROWS)}`, " ", h("span", { class: "next-keys", title: t("conflict.keys") }, h("kbd", {}, "N"), h("kbd", {}, "⇧N"))),
     h("ol", { class: "conflicts", id: "conflicts" }, rows.map((one) => conflictRow(store, fusing, one, one.number === fusion.chosen))),
   ];
 }

@@ -121,6 +121,7 @@ function filters(store, repairing) {
         h("option", { value: "" }, t("faults.levels")),
         ...levels.map((value) => h("option", { value, selected: value === level }, `${name(value)} (${count((fault) => fault.level === value)})`)),
       ]),
+      h("span", { class: "next-keys", title: t("faults.keys") }, h("kbd", {}, "N"), h("kbd", {}, "⇧N")),
     ),
     h(
       "p",
@@ -133,7 +134,6 @@ function filters(store, repairing) {
         h("input", { type: "checkbox", id: "repairable", checked: repairable, onchange: (/** @type {Event} */ event) => repairing.filter({ repairable: /** @type {HTMLInputElement} */ (event.target).checked }) }),
         t("faults.repairable"),
       ),
-      h("span", { class: "keys", title: t("faults.keys") }, h("kbd", {}, "N"), h("kbd", {}, "⇧N")),
     ),
   ];
 }
@@ -172,6 +172,7 @@ function offer(store, repairing, open, onopen) {
       declined > 0 && ` ${t("repair.summary.declined", declined)}`,
       h("small", { class: "block" }, t("repair.made", table.version, table.made_by, figures.moment(table.made_at))),
     ),
+    key(),
     h(
       "div",
       { class: "buttons" },
@@ -182,6 +183,14 @@ function offer(store, repairing, open, onopen) {
     form,
   ];
 }
+
+/** What the marks on the map are. */
+const key = () =>
+  h(
+    "p",
+    { class: "repair-key" },
+    ["land", "accepted", "declined", "to", "from"].map((name) => h("span", {}, h("i", { class: `mark ${name}`, "aria-hidden": "true" }), t(`legend.repair.${name}`))),
+  );
 
 /** Strategy by kind of fault, and the guards. @param {Store} store @param {Repairing} repairing */
 function optionsForm(store, repairing) {
@@ -214,7 +223,7 @@ function optionsForm(store, repairing) {
     h("h4", {}, t("repair.levels")),
     h(
       "div",
-      { class: "choices" },
+      { class: "level-choices" },
       levels.map((code) => {
         const level = version && levelOf(version, code);
         return h("label", { class: "toggle" }, h("input", { type: "checkbox", name: `level-${code}`, checked: chosen.has(code) }), level ? nameOf(level.level) : code);
@@ -254,7 +263,7 @@ function row(store, actions, repairing, fault, proposal) {
     { class: [chosen && "chosen", state].filter(Boolean).join(" ") || null },
     h(
       "button",
-      { type: "button", class: chosen ? "fault chosen" : "fault", "data-number": fault.number, onclick: () => actions.selectFault(fault.number) },
+      { type: "button", class: "fault", "data-number": fault.number, onclick: () => actions.selectFault(fault.number) },
       h("span", { class: `badge ${fault.severity}` }, fault.number),
       h(
         "span",
@@ -280,7 +289,7 @@ function suggestion(store, repairing, fault, proposal, { chosen, accepted }) {
   const unknown = t("unknown");
   return h(
     "div",
-    { class: "proposal", "data-proposal": number },
+    { class: "suggestion", "data-proposal": number },
     h(
       "div",
       { class: "verdict" },
@@ -330,7 +339,7 @@ function changes(proposal) {
   if (proposal.changes.length === 0) return null;
   return h(
     "table",
-    { class: "plain changes" },
+    { class: "plain area-changes" },
     h("thead", {}, h("tr", {}, h("th", {}, t("proposal.zone")), ["before", "after", "difference"].map((word) => h("th", { class: "number" }, t(`proposal.${word}`))))),
     h(
       "tbody",

@@ -58,7 +58,6 @@ export default {
   "strategy.refuse": ["不处理", "leave it"],
   "strategy.mend": ["理顺边界", "mend the border"],
   "strategy.zone": ["归网格 {0}", "to zone {0}"],
-  "legend.repair": ["修复建议", "Repairs"],
   "legend.repair.land": ["将改归的地", "land that changes hands"],
   "legend.repair.accepted": ["已接受", "accepted"],
   "legend.repair.declined": ["不采纳", "not wanted"],
