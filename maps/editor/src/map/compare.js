@@ -79,7 +79,7 @@ export class CompareView {
   show(view) {
     const source = /** @type {VectorSource} */ (this.pieces.getSource());
     source.clear(true);
-    for (const { geometry, from, to } of view?.differences ?? []) {
+    for (const { geometry, from, to } of view?.way === "difference" ? view.differences : []) {
       source.addFeature(new Feature({ geometry: GEOJSON.readGeometry(geometry) ?? undefined, from, to }));
     }
     const key = view ? JSON.stringify([view.way, view.level, view.layers.map(view.before), view.after && view.layers.map(view.after), view.names]) : "";
@@ -152,6 +152,7 @@ export class CompareView {
 
   /** @param {View} view */
   #showBeside(view) {
+    const extent = this.map.getView().calculateExtent(this.map.getSize());
     this.second.hidden = false;
     this.second.dataset.name = view.names[0];
     this.element.dataset.name = view.names[1];
@@ -168,13 +169,17 @@ export class CompareView {
     for (const layer of after) this.map.addLayer(layer);
     if (after.length > 0) for (const layer of this.drawn()) this.#clip(layer, "none");
     this.map.updateSize();
+    // What was in view stays in view on half the width, and comes back to its size afterwards.
+    this.map.getView().fit(extent, { size: this.map.getSize() });
     this.undo.push(() => {
+      const now = this.map.getView().calculateExtent(this.map.getSize());
       map.setTarget(undefined);
       for (const layer of after) this.map.removeLayer(layer);
       this.second.hidden = true;
       delete this.element.dataset.name;
       this.element.parentElement?.classList.remove("beside");
       this.map.updateSize();
+      this.map.getView().fit(now, { size: this.map.getSize() });
     });
   }
 

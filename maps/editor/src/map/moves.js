@@ -17,7 +17,7 @@ import { KIND_MARKS } from "../plan/kinds.js";
 import { FONT } from "./styles.js";
 
 /** Metres per pixel below which subjects are drawn one by one. */
-const CLOSE = 6;
+const CLOSE = 3.5;
 
 /** Width of the thickest arrow, in pixels. */
 const WIDEST_PX = 14;

@@ -18,13 +18,12 @@ export function comparePanel(store, bench) {
         "label",
         { class: "pick" },
         h("span", {}, t(`compare.${side}`)),
-        side === "after" && plan
-          ? h("b", {}, plan.name)
+        plan
+          ? h("b", {}, side === "after" ? plan.name : compared.before)
           : h(
               "select",
               {
                 id: `compare-${side}`,
-                disabled: side === "before" && plan !== null,
                 onchange: (/** @type {Event} */ event) => bench.comparing.set({ [side]: /** @type {HTMLSelectElement} */ (event.target).value }),
               },
               known.map((one) => h("option", { value: one.version, selected: one.version === compared[side] }, `v${one.number} · ${figures.day(one.valid_from)}`)),

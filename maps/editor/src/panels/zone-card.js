@@ -54,7 +54,7 @@ export function planZoneCard(store, bench) {
         h("dd", {}, `${figures.area(zone.area_m2, unknown)} · ${figures.length(zone.perimeter_m, unknown)} · ${t("card.compactness")} ${zone.compactness?.toFixed(2) ?? unknown}`),
         h("dt", {}, t("zone.staff")),
         h("dd", { class: "staff" }, zone.staff.length > 0 ? zone.staff.map(({ role, name }) => h("span", { class: "person" }, name ?? "", h("small", {}, ` ${roleName(role ?? "")}`))) : t("zone.staff.none")),
-        h("dt", {}, t("card.moved", plan?.base ?? "")),
+        h("dt", {}, t("card.moved")),
         h("dd", { id: "card-moves" }, comings(store.state, zone.code)),
       ),
       h(
@@ -79,7 +79,8 @@ const figure = (value, label) => h("div", { class: "figure" }, h("b", { class: "
  * @param {import("../state").State} state
  * @param {string} code
  */
-function comings({ moves, level }, code) {
+function comings({ moves, level, plan }, code) {
+  const base = plan?.base ?? "";
   if (!moves) return t("busy");
   const sums = (/** @type {"from" | "to"} */ end) =>
     KINDS.flatMap((kind) => {
@@ -87,6 +88,6 @@ function comings({ moves, level }, code) {
       return count > 0 ? [`${figures.whole(count)} ${t(`unit.of.${kind}`)}`] : [];
     }).join("、");
   const [into, out] = [sums("to"), sums("from")];
-  if (!into && !out) return t("card.moved.none");
-  return [into && h("span", { class: "block" }, `${t("card.moved.in")} ${into}`), out && h("span", { class: "block" }, `${t("card.moved.out")} ${out}`)];
+  if (!into && !out) return t("card.moved.none", base);
+  return [into && h("span", { class: "block" }, `${t("card.moved.in", base)} ${into}`), out && h("span", { class: "block" }, `${t("card.moved.out", base)} ${out}`)];
 }

@@ -142,7 +142,8 @@ export function zoneTable(store, actions, { id, planned, rules: showRules }) {
     const { picked, subject } = store.state;
     const chosen = planned ? picked : subject?.type === "zone" ? [subject.code] : [];
     for (const row of body.children) row.classList.toggle("chosen", chosen.includes(row.getAttribute("data-code") ?? ""));
-    body.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+    // Once the page is laid out anew: the card of the zone takes room from the table.
+    requestAnimationFrame(() => body.querySelector(".chosen")?.scrollIntoView({ block: "nearest" }));
   };
   store.on(["zones", "plan", "version", "level", "profile", "language"], () => {
     heads();

@@ -18,8 +18,9 @@ export class Departments {
     this.actions = actions;
     /** What was read last. */
     this.read = { parents: "", departments: "" };
-    store.on(["colour", "zones", "version", "level"], ({ colour }) => {
-      if (colour === "parent") this.#parents();
+    store.on(["colour", "zones", "version", "level", "plan"], ({ colour, plan }) => {
+      // The card of a plan's zone names its parent.
+      if (colour === "parent" || plan) this.#parents();
       if (colour === "department") this.#departments();
     });
   }
@@ -29,7 +30,7 @@ export class Departments {
     const named = version && levelOf(version, level);
     if (!version || !named || this.read.parents === `${version.version}.${level}`) return;
     this.read.parents = `${version.version}.${level}`;
-    const above = version.layers.flatMap((layer) => layer.levels).filter((one) => one.partition && one.rank < named.level.rank && one.zones > 0);
+    const above = version.layers.flatMap((layer) => layer.levels).filter((one) => one.partition && one.code !== level && one.zones > 0 && one.zones <= named.level.zones);
     void this.actions.attempt(async () => {
       const lists = await Promise.all(above.map((one) => api.zones(version.version, one.code)));
       this.store.set({ parents: new Map(lists.flat().map(({ code, name }) => [code, name])) });

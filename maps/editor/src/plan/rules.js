@@ -15,7 +15,8 @@ import { messageOf } from "../language.js";
 export const messagesOf = (zone) =>
   (/** @type {import("../contract").PlanZone} */ (zone).warnings ?? []).map((warning) => {
     const message = messageOf(warning);
-    return { words: message.startsWith(zone.name) ? message.slice(zone.name.length).trim() : message, severity: warning.severity };
+    const named = [zone.name, zone.code].find((name) => message.startsWith(name)) ?? "";
+    return { words: message.slice(named.length).trim(), severity: warning.severity };
   });
 
 /** The words alone. @param {Zone} zone @returns {string[]} */
