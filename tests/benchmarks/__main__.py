@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,14 +26,28 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.topics) - set(topics):
         parser.error(f"no such topic: {', '.join(sorted(unknown))}")
-    for topic in options.topics or topics:
-        module = importlib.import_module(f"tests.benchmarks.{topic}")
-        report = Report(topic, size=options.size, runs=options.runs)
-        module.run(report)
-        if options.size >= 1:
-            report.write()
-        else:
-            sys.stdout.write(f"A look at {options.size:g} of the sizes: RESULTS.md stays as it is.\n")
+    chosen = options.topics or topics
+    if len(chosen) > 1:
+        # A process each: no topic is measured in memory that another has filled, and one that fails stops no other.
+        order = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks",
+            "--size",
+            str(options.size),
+            "--runs",
+            str(options.runs),
+        ]
+        failed = [topic for topic in chosen if subprocess.run([*order, topic], check=False).returncode]
+        if failed:
+            sys.exit(f"failed: {', '.join(failed)}")
+        return
+    report = Report(chosen[0], size=options.size, runs=options.runs)
+    importlib.import_module(f"tests.benchmarks.{chosen[0]}").run(report)
+    if options.size >= 1:
+        report.write()
+    else:
+        sys.stdout.write(f"A look at {options.size:g} of the sizes: RESULTS.md stays as it is.\n")
 
 
 if __name__ == "__main__":

@@ -65,15 +65,16 @@ def run(report: Report) -> None:
                 file.unlink()
             tables[name] = assign_files(zones, str(source), str(target), level="grid", session=engine)
 
-        local = report.measure("local engine", lambda: act("local", None), runs=min(report.runs, 3))
-        spark = report.measure("Spark", lambda: act("spark", session), runs=min(report.runs, 3))
+        runs = min(report.runs, 3)
+        local = report.measure("local engine", lambda: act("local", None), runs=runs)
+        spark = report.measure("Spark", lambda: act("spark", session), runs=runs)
         pd.testing.assert_frame_equal(tables["local"], tables["spark"])
         written = [sorted((Path(folder) / name).glob("*.parquet")) for name in ("local", "spark")]
         equal = all(pq.read_table(a).equals(pq.read_table(b)) for a, b in zip(*written, strict=True))
-        tasks = session.sparkContext.statusTracker()
+        jobs = len(session.sparkContext.statusTracker().getJobIdsForGroup(None)) / runs
         report.note(
             f"{count:,} points in {FILES} files, {len(zones):,} zones; {EXECUTORS} executors of one core, "
-            f"{len(tasks.getJobIdsForGroup(None))} jobs. Same rows and reconciliation: {'yes' if equal else 'NO'}. "
+            f"jobs a run: {jobs:g}. Same rows and reconciliation: {'yes' if equal else 'NO'}. "
             f"{int(tables['spark']['assigned'].sum()):,} assigned."
         )
         report.table(["", "seconds"], [("local engine", local), (f"Spark, {EXECUTORS} executors", spark)])
