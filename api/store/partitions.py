@@ -11,7 +11,7 @@ import shapely
 from psycopg.types.json import Jsonb
 from sqlalchemy import select, text
 
-from api.store import adoptions, audit, bulk, models
+from api.store import adoptions, audit, bulk, models, profiles
 from api.store.errors import NotFoundError
 from api.store.fusions import version_within
 from api.store.located import read_footprints, read_located
@@ -219,23 +219,16 @@ def _exceptions(session: Session, territory_id: int) -> gpd.GeoDataFrame:
 
 
 def _limits(session: Session, info: VersionInfo, level: str) -> tuple[float, float]:
-    """Return the limits of households of the territory's profile, or those of the product."""
-    row = session.get(models.RuleProfile, info.territory_id)
-    found = [
-        rule
-        for rule in (row.rules if row is not None else [])
-        if rule["rule"] == "households" and rule["level"] == level and rule.get("on", True)
-    ]
-    if found and found[0].get("least") and found[0].get("most"):
-        return float(found[0]["least"]), float(found[0]["most"])
-    default = ProposalOptions().households
-    if level != "grid" or default is None:
+    """Return the limits of households of the territory's profile."""
+    band = profiles.read_profile(session, info.territory).profile.band(level, "households")
+    least, most = band or (None, None)
+    if not least or not most:
         raise InvalidRequestError(
             f"规则里没有层级“{level}”的户数上下限。",
             f"no limits of households for level {level!r}",
             remedy="请给出网格数，或每格户数上下限，例如 300-500。",
         )
-    return default
+    return float(least), float(most)
 
 
 def _codes_used(session: Session, info: VersionInfo, level: str) -> frozenset[str]:

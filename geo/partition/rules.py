@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIES: dict[str, float] = {
-    **dict.fromkeys(("motorway", "motorway_link", "rail", "railway", "light_rail", "subway"), -0.3),
-    **dict.fromkeys(("river", "canal", "water", "coastline"), -0.3),
+    **dict.fromkeys(("motorway", "motorway_link", "rail", "railway", "light_rail", "subway"), -2.0),
+    **dict.fromkeys(("river", "canal", "water", "coastline"), -2.0),
     **dict.fromkeys(("trunk", "trunk_link"), 0.05),
     **dict.fromkeys(("primary", "primary_link"), 0.2),
     **dict.fromkeys(("secondary", "secondary_link", "stream", "drain"), 0.3),

@@ -5,7 +5,7 @@ Parts are rows of ``sums``: weight, area, perimeter, blocks, cost. Neighbours of
 """
 
 # numba infers the types of compiled functions.
-# ruff: noqa: ANN001, ANN201, ANN202, PLR0917, PLR2004, FBT003, C901, PLR0912, PLR0915
+# ruff: noqa: ANN001, ANN201, ANN202, PLR0913, PLR0917, PLR2004, FBT003, C901, PLR0912
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
