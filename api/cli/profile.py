@@ -40,18 +40,14 @@ def show(
     rows = [
         (
             rule.rule,
-            rule.kind.name,
             rule.level,
-            _shown(rule.least),
-            _shown(rule.most),
-            rule.kind.unit,
-            "启用" if rule.on else "停用",
-            "已核实" if rule.verified else "未核实",
+            f"{_shown(rule.least)}–{_shown(rule.most)} {rule.kind.unit}".strip(),
+            "停用" if not rule.on else "启用" if rule.verified else "提示(未核实)",
             rule.source,
         )
         for rule in stored.profile.rules
     ]
-    heads = ("规则", "名称", "层级", "下限", "上限", "单位", "状态", "核实", "来源")
+    heads = ("规则", "层级", "要求", "状态", "来源")
     out.print(table(f"{territory} · {stored.profile.name}", heads, rows))
     say(f"编码格式 {stored.number_format.name}；发布前{'须第二人审批' if stored.approval else '不需审批'}。")
 

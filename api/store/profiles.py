@@ -121,7 +121,7 @@ def write_profile(
     values: dict[str, Any] = {
         "name": profile.name,
         "rules": [asdict(rule) for rule in profile.rules],
-        "number_format": asdict(number_format or old.number_format),
+        "number_format": _format_document(number_format or old.number_format),
         "approval": old.approval if approval is None else approval,
         "changed_by": account_id,
     }
@@ -161,7 +161,7 @@ def document_of(stored: StoredProfile) -> dict[str, Any]:
             {**asdict(rule), "name": rule.kind.name, "name_en": rule.kind.name_en, "unit": rule.kind.unit}
             for rule in stored.profile.rules
         ],
-        "number_format": asdict(stored.number_format),
+        "number_format": _format_document(stored.number_format),
         "approval": stored.approval,
         "revision": stored.revision,
     }
@@ -177,15 +177,23 @@ def code_format(name: str, segments: Iterable[Mapping[str, Any]] | None = None) 
     ProfileError
         No segments, and no preset of that name.
     """
-    if segments is not None:
-        return ZoneCodeFormat(name, tuple(Segment(**segment) for segment in segments))
-    if name not in PRESETS:
+    parts = None if segments is None else tuple(Segment(**segment) for segment in segments)
+    preset = PRESETS.get(name)
+    if preset is not None and parts in (None, preset.segments):
+        return preset
+    if parts is None:
         raise ProfileError(
             f"没有叫 {name} 的编码格式。",
             f"no code format {name}",
             remedy=f"可用的格式：{'、'.join(PRESETS)}，或者逐段给出。",
         )
-    return PRESETS[name]
+    return ZoneCodeFormat(name, parts)
+
+
+def _format_document(code_format: ZoneCodeFormat) -> dict[str, Any]:
+    """Return a format as it is stored and answered: presets by their short names."""
+    name = next((key for key, preset in PRESETS.items() if preset == code_format), code_format.name)
+    return {**asdict(code_format), "name": name}
 
 
 def _format_of(stored: Mapping[str, Any]) -> ZoneCodeFormat:
