@@ -46,7 +46,7 @@ fill(
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
   header(store, actions, bench),
   toolbar(store, bench),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, layersCard(store, actions), h("div", { class: "stack" }, proposalCard(store, bench), legend(store)), fusionLegend(store, fusing)), toolHint(store), troubles(store, actions), empty, tip),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, fusionLegend(store, fusing), layersCard(store, actions), h("div", { class: "stack" }, proposalCard(store, bench), legend(store))), toolHint(store), troubles(store, actions), empty, tip),
   sidePanel(store, actions, { repairing, fusing, bench }),
   line.line,
   dialog,
