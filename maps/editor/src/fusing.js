@@ -334,7 +334,7 @@ export class Fusing {
     });
     if (!given) return;
     await this.actions.attempt(async () => {
-      const plan = await fusions.adopt(version.territory.code, given.name, levels[0].code);
+      const plan = await fusions.adopt(version.territory.code, version.version, given.name, levels[0].code);
       const plans = await api.plans(version.territory.code);
       this.store.set({ plans });
       await this.openPlan(plan.id);

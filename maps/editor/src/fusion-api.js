@@ -31,9 +31,10 @@ export const cell = (territory, version, [lon, lat]) =>
 
 /**
  * @param {string} territory
+ * @param {string} version whose fusion it is
  * @param {string} name of the plan
  * @param {string} level whose zones the proposal takes the place of
  * @returns {Promise<import("./contract").PlanEntry>}
  */
-export const adopt = (territory, name, level) =>
-  ask(`/api/territories/${part(territory)}/fusion/plan`, { method: "POST", body: { name, level } });
+export const adopt = (territory, version, name, level) =>
+  ask(`/api/territories/${part(territory)}/fusion/plan`, { method: "POST", body: { version, name, level } });
