@@ -1,0 +1,104 @@
+"""Before and after in a real Chromium: differences, swipe, side by side, and who moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+INK = """([x, y]) => {
+  const box = document.querySelector('#map').getBoundingClientRect();
+  const canvas = [...document.querySelectorAll('#map canvas')];
+  return canvas.some((one) => {
+    const at = one.getBoundingClientRect(), scale = one.width / at.width;
+    const [, , , alpha] = one.getContext('2d').getImageData((x - at.left) * scale, (y - at.top) * scale, 1, 1).data;
+    return box.width > 0 && alpha > 60;
+  });
+}"""
+
+
+def test_a_plan_is_compared_with_its_base(office: Any, revision: Callable[[Page, int], None]) -> None:
+    page = office.enter("publisher")
+    office.edit(page, 0, {"operation": "merge", "codes": ["G0000", "G0001"]})
+    revision(page, 1)
+    page.locator("#compare").click()
+    table = page.locator("#compared")
+    expect(table.locator("tbody tr")).to_have_count(2)
+    expect(table.locator('tr[data-code="G0001"]')).to_contain_text("撤销")
+    expect(table.locator('tr[data-code="G0000"]')).to_contain_text("边界移动")
+    pieces = page.evaluate(
+        "onegrid.map.compare.pieces.getSource().getFeatures().map((one) => [one.get('from'), one.get('to')])"
+    )
+    assert pieces == [["G0001", "G0000"]]
+
+    page.get_by_label("卷帘").check()
+    bar = page.get_by_role("slider")
+    expect(bar).to_be_visible()
+    box = page.locator("#map").bounding_box()
+    bar.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    expect(bar).to_have_attribute("aria-valuenow", "70")
+    page.evaluate("onegrid.map.settled()")
+    # The border between the two is there on the left of the bar, where the base is shown, and not on its right.
+    x, y = page.evaluate("at => onegrid.map.pixelOf(at)", list(office.corner(1, 0.3)))
+    assert x < box["x"] + 0.7 * box["width"]
+    assert page.evaluate(INK, [x, y])
+    for _ in range(11):
+        page.keyboard.press("ArrowLeft")
+    page.evaluate("onegrid.map.settled()")
+    assert not page.evaluate(INK, [x - 0, y]) or x < box["x"] + 0.15 * box["width"]
+
+    page.get_by_label("并排").check()
+    second = page.locator("#map-before")
+    expect(second).to_be_visible()
+    left, right = second.bounding_box(), page.locator("#map").bounding_box()
+    assert abs(left["width"] - right["width"]) <= 2
+    assert left["x"] + left["width"] <= right["x"] + 2
+    page.evaluate("onegrid.map.settled()")
+    page.locator("#compare-close").click()
+    expect(second).to_be_hidden()
+    expect(page.locator("#tab-compare")).to_have_count(0)
+
+
+def test_who_moves_is_drawn_and_two_versions_are_compared(
+    office: Any, revision: Callable[[Page, int], None]
+) -> None:
+    page = office.enter("publisher")
+    before = office.zones(page)
+    office.edit(page, 0, {"operation": "merge", "codes": ["G0000", "G0001"]})
+    revision(page, 1)
+    page.get_by_role("tab", name="迁移").click()
+    page.get_by_label("在地图上显示").check()
+    expect(page.locator("#moves-legend")).to_contain_text("箭头")
+    page.wait_for_function("() => onegrid.map.moves.points.getSource().getFeatures().length > 0")
+    points = page.evaluate(
+        "onegrid.map.moves.points.getSource().getFeatures().filter((one) => one.get('kind') === 'household').length"
+    )
+    assert points == before["G0001"]["counts"]["household"]
+    (flow,) = page.evaluate(
+        "onegrid.map.moves.flows.getSource().getFeatures()"
+        ".map((one) => [one.get('from'), one.get('to'), one.get('size')])"
+    )
+    assert flow == ["G0001", "G0000", points]
+    with page.expect_download() as download:
+        page.locator("#moves-file").click()
+    assert download.value.suggested_filename.endswith(".xlsx")
+
+    page.locator("#publish").click()
+    form = page.locator("#question")
+    form.get_by_label("发布原因").fill("调整")
+    form.get_by_role("button", name="发布", exact=True).click()
+    expect(page.locator("#version-id")).to_contain_text(f"{office.code}-v2")
+    page.locator("#compare").click()
+    expect(page.locator("#compared tbody tr")).to_have_count(2)
+    expect(page.locator("#compare-before option:checked")).to_contain_text("v1")
+    page.locator("#compare-before").select_option(f"{office.code}-v2")
+    expect(page.locator(".compare-panel")).to_contain_text("请选择两个不同的版本")
+    page.locator("#compare-after").select_option(f"{office.code}-v1")
+    expect(page.locator('#compared tr[data-code="G0001"]')).to_contain_text("新设")
