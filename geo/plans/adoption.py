@@ -156,7 +156,7 @@ def _refuse_leaving_parents(draft: Draft, level: str, zones: Sequence[PlanZone])
             f"{len(crossing)} 个新网格跨越{upper.name}边界: {_listed(crossing)}。",
             f"{len(crossing)} new zones cross borders of level {upper.code}",
             place=shapely.union_all([beyond for beyond in outside if beyond]),
-            remedy=f"请让方案不跨越{upper.name} (融合: --within {upper.code}) 后再采用。",
+            remedy=f"请重新融合或划分，并选择不跨越{upper.name} (--within {upper.code})，再采用。",
         )
 
 
