@@ -84,8 +84,12 @@ def test_an_adopted_proposal_is_a_plan_of_one_change(session: Session, board: Pl
     assert len(proposed) == 8
 
 
-def test_the_present_grids_can_be_kept(session: Session, board: Place) -> None:
-    number = partitions.compute_proposal(session, "board", "board-v1", PartitionRequest(grids=64, keep=1.0))
+def test_the_present_grids_can_be_kept(session: Session, make_board: Any) -> None:
+    board = make_board(side=4, households=320)
+    places.load_place(session, board)
+    number = partitions.compute_proposal(
+        session, "board", "board-v1", PartitionRequest(households=(8.0, 40.0), keep=1.0)
+    )
     said = partitions.describe(session, number)
     assert said["moved_households"] == 0
     zones = partitions.read_proposal(session, number).set_index("code")
