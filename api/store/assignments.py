@@ -305,18 +305,19 @@ def _changed(
     kept = set(was.values()) & set(now.values())
     if [code for code in was.values() if code in kept] != [code for code in now.values() if code in kept]:
         return None  # overlapping zones are decided by their order
-    changed = [
-        bulk.read_shapes(
-            session,
-            """SELECT z.code, ST_AsBinary(z.geom) AS geometry FROM zone z
-               LEFT JOIN zone other ON other.version_id = %(other)s AND other.level_id = z.level_id
-                   AND other.code = z.code
-               WHERE z.version_id = %(version)s AND z.level_id = %(level)s
-                   AND (other.id IS NULL OR other.geom::bytea <> z.geom::bytea) ORDER BY z.code""",
-            {"version": one.id, "other": other.id, "level": level.id},
-        )
-        for one, other in ((base, version), (version, base))
-    ]
-    if max(map(len, changed)) > MOST_CHANGED:
+    changed = bulk.read_shapes(
+        session,
+        """WITH pair AS (
+               SELECT code, was.geom AS was, now.geom AS now
+               FROM (SELECT code, geom FROM zone WHERE version_id = %(base)s AND level_id = %(level)s) AS was
+               FULL JOIN (SELECT code, geom FROM zone WHERE version_id = %(version)s AND level_id = %(level)s) AS now
+                   USING (code)
+               WHERE was.geom IS NULL OR now.geom IS NULL OR was.geom::bytea <> now.geom::bytea)
+           SELECT code, true AS former, ST_AsBinary(was) AS geometry FROM pair WHERE was IS NOT NULL
+           UNION ALL SELECT code, false, ST_AsBinary(now) FROM pair WHERE now IS NOT NULL ORDER BY code""",
+        {"base": base.id, "version": version.id, "level": level.id},
+    )
+    if len(changed) > 2 * MOST_CHANGED:
         return None
-    return changed_boxes(*changed)
+    former = changed["former"].to_numpy(dtype=bool)
+    return changed_boxes(changed[former], changed[~former])

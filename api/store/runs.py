@@ -21,6 +21,7 @@ import pandas as pd
 from sqlalchemy import text
 
 from api.store import bulk
+from api.store.errors import StoreError
 from geo.assignment import reconcile
 from geo.records import SUBJECT_KINDS
 
@@ -139,6 +140,11 @@ def write_run(
     run, reconciliation
         Row of the run; one dict per level and kind: ``level, kind, total, assigned, outside, gap, no_location,
         bad_location``.
+
+    Raises
+    ------
+    StoreError
+        A subject has neither a zone nor a reason.
     """
     sums = _reconciliation(subjects, levels)
     run = session.scalar(
@@ -189,6 +195,14 @@ _COUNT_TYPES = {"run_id": "int8", "zone_id": "int8", "kind": "text", "subjects":
 
 
 def _reconciliation(subjects: Subjects, levels: Mapping[int, tuple[str, Slots]]) -> list[dict[str, Any]]:
+    for code, found in levels.values():
+        lost = int(np.count_nonzero(found.slots == 0))
+        if lost:  # law 2: no bug may leave somebody out
+            raise StoreError(
+                f"层级 {code} 有 {lost:,} 个管理对象既没有网格也没有原因，本次分配没有保存。",
+                f"{lost:,} subjects of level {code} have neither a zone nor a reason",
+                remedy="这是程序的错误，请完整分配 (onegrid assign) 并报告。",
+            )
     names = sorted(SUBJECT_KINDS)
     place = np.array([names.index(kind) for kind in SUBJECT_KINDS], dtype=np.int8)
     kinds = pd.Categorical.from_codes(place[subjects.kinds], pd.Index(names))

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 
 from api.store import assignments, places, versions, zonesets
 from api.store.engine import get_engine, make_engine
-from api.store.errors import NotFoundError
-from api.store.runs import read_level
+from api.store.errors import NotFoundError, StoreError
+from api.store.runs import Slots, read_level, write_run
+from api.store.subject_blocks import read_subjects
 from geo.records import UNASSIGNED_REASONS
 
 if TYPE_CHECKING:
@@ -265,6 +266,17 @@ def test_one_subject_and_all_of_them_by_sql_and_by_arrays(
             text("SELECT * FROM zones_of(:run, :id)"), {"run": run, "id": nobody}
         ).all()
     assert not session.execute(text("SELECT * FROM zones_of(NULL, 1)")).all()
+
+
+def test_nobody_can_be_left_out(session: Session, make_board: Callable[..., Place]) -> None:
+    places.load_place(session, make_board())
+    version = versions.get_version(session, "board")
+    subjects = read_subjects(session, version.territory_id)
+    slots = np.full(len(subjects), -1, dtype=np.int32)
+    slots[7] = 0
+    level = session.scalar(text("SELECT min(id) FROM level")) or 0
+    with pytest.raises(StoreError, match="既没有网格也没有原因"):
+        write_run(session, version.id, subjects, {level: ("grid", Slots(np.empty(0, dtype=np.int64), slots))})
 
 
 # ---- what is assigned again, and what is not -----------------------------------------------------------------------
