@@ -6,6 +6,7 @@ done or nothing of it was. Its percentage is written by transactions of its own,
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import structlog
 from sqlalchemy import text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from api.store.errors import NotFoundError
@@ -33,6 +35,8 @@ WORKERS: Final = 2
 FAULTS_KEPT: Final = 200
 """Faults of a file that a failed load lists; the rest is counted."""
 INTERRUPTED: Final = "服务重启"
+AGAIN_S: Final = 1.0
+"""How long to wait before saying again that a job failed, while the database cannot be reached."""
 
 _LOCK_CLASS: Final = 0x6F6E6567
 _RECOVERY: Final = 1
@@ -87,6 +91,7 @@ class JobRunner:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
         self._lock: Connection | None = None
         self._pending: set[Future[None]] = set()
+        self._stopping = threading.Event()
 
     def start(self) -> bool:
         """Mark jobs that a stopped service left unfinished as failed; return whether this runner may do so."""
@@ -106,6 +111,7 @@ class JobRunner:
 
     def stop(self) -> None:
         """Let running jobs end, drop waiting ones (they are marked at the next start), and give the lock back."""
+        self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._lock is not None:
             # Not back into the pool: the lock goes with its connection.
@@ -178,7 +184,19 @@ class JobRunner:
             self._fail(number, f"内部错误（{type(error).__name__}），请把任务号 {number} 告诉管理员。", None)
 
     def _fail(self, number: int, message: str, result: dict[str, Any] | None) -> None:
-        self._note(number, status="failed", message=message, finished_at=_now(), result=result)
+        values = {"status": "failed", "message": message, "finished_at": _now(), "result": result}
+        # A connection that broke while committing may have committed: then the job is done, and stays so.
+        failed = update(Job).where(Job.id == number, Job.status != "done").values(**values)
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(failed)
+            except OperationalError:
+                # The database is away. When it is back, the job must not seem to be running still.
+                if self._stopping.wait(AGAIN_S):
+                    return  # the next start says it
+            else:
+                return
 
     def _note(self, number: int, **values: Any) -> None:  # noqa: ANN401  columns of the row
         with self._engine.begin() as connection:

@@ -9,7 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import insert, literal, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from api.store import audit, models, versions
 from api.store.errors import NotFoundError, StoreError
@@ -44,6 +46,14 @@ class StaleError(StoreError, ValueError):
 
 class ClosedError(StoreError, ValueError):
     """An edit of a plan that is published or archived, or an undo of nothing."""
+
+
+class BusyError(ClosedError):
+    """An edit of a plan that somebody else holds, such as a publishing."""
+
+
+LOCK_WAIT_MS = 10_000
+"""How long an edit waits for another edit of the same plan; edits take a tenth of a second."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +141,11 @@ def get_plan(session: Session, number: int, *, lock: bool = False) -> PlanInfo:
     ------
     NotFoundError
         No such plan.
+    BusyError
+        It is locked by another, and stays so: it is being published.
     """
     query = _plans().where(models.Plan.id == number).execution_options(populate_existing=True)
-    row = session.execute(query.with_for_update(of=models.Plan) if lock else query).one_or_none()
+    row = (_locked(session, query) if lock else session.execute(query)).one_or_none()
     if row is None:
         raise NotFoundError(
             f"没有编号为 {number} 的方案。", f"no plan {number}", remedy="请在方案列表中选择。"
@@ -293,6 +305,23 @@ def _plans() -> Any:  # noqa: ANN401  a select of three entities
         .join(models.Version, models.Version.id == models.Plan.base_version_id)
         .order_by(models.Plan.id.desc())
     )
+
+
+def _locked(session: Session, query: Any) -> Any:  # noqa: ANN401  a select, and its result
+    # Publishing a city takes minutes: whoever edits it meanwhile is told so, and holds no connection of the pool.
+    session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{LOCK_WAIT_MS}ms"})
+    try:
+        found = session.execute(query.with_for_update(of=models.Plan))
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        raise BusyError(
+            "方案正在发布，或正被他人修改。",
+            "the plan is being published, or edited by another",
+            remedy="请稍候再试；发布完成后方案只读。",
+        ) from error
+    session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    return found
 
 
 def _info(plan: models.Plan, territory: str, base: str) -> PlanInfo:
