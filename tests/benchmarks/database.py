@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import statistics
 import sys
@@ -99,7 +100,8 @@ def _compare(report: Report, engine: Engine, home: Path) -> None:
         f"The first three lines are medians of runs that take turns ({_ROUNDS} UPDATEs at most, three times as many of "
         "ours), so that what else the machine does meets all of them. Each UPDATE finds its table vacuumed; that table "
         "has a primary key and a spatial index, none on the zone. Loading copies the subjects' numbers into blocks; "
-        "after a write by other means the next assign copies them again, which is in its time."
+        "after a write by other means the next assign copies them again, which is in its time. Load average of the "
+        f"machine meanwhile: {os.getloadavg()[1]:.1f}. Alone: `python -m tests.benchmarks database --runs 3`."
     )
     report.note(_agreement(engine))
     _read(report, engine, count)
@@ -151,8 +153,8 @@ def _read(report: Report, engine: Engine, count: int) -> None:
     arrays = (subjects.ids, subjects.kinds, subjects.people, subjects.lon, subjects.lat)
     held = sum(each.nbytes for each in arrays) / 2**20
     report.note(
-        f"Reading the numbers of all {count:,} subjects, as a draft of a plan does: {seconds:.2g} s into {held:.0f} MiB "
-        "of arrays; blocks are laid into them one by one as they come, so nothing is held twice."
+        f"Reading the numbers of all {count:,} subjects, as a draft of a plan does: {seconds:.2g} s into "
+        f"{held:.0f} MiB of arrays; blocks are laid into them one by one as they come, so nothing is held twice."
     )
 
 
