@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -279,3 +280,99 @@ def open_map(context: BrowserContext, service: Service) -> Iterator[Callable[...
 def settle(page: Page) -> None:
     """Wait until the map stands still and is drawn."""
     page.evaluate("onegrid.map.settled()")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A planner's desk: a published town whose departments' layers have faults and disagree.
+
+    Parameters
+    ----------
+    code
+        Of the territory; its published version is ``<code>-v1``.
+    place
+        What was loaded.
+    url, database
+        Of the service.
+    enter
+        Opens the version in a browser of its own for an account.
+    """
+
+    code: str
+    place: Place
+    url: str
+    database: str
+    enter: Callable[..., Page]
+
+
+def _with_departments(place: Place) -> Place:
+    """Give a town of 0.02 degrees two departments' layers.
+
+    The party has four quarters: P1 reaches 0.0004 degrees into P2 over half its height, between P3 and P4 is a gap of
+    0.0002 degrees. Public order has three columns, the first two parted 0.0015 degrees east of the party's border.
+    """
+    west, south, east, north = place.boundary.bounds
+    x, y = (west + east) / 2, (south + north) / 2
+    party = {
+        "P1": shapely.box(west, south, x, y).union(shapely.box(x, south + 0.002, x + 0.0004, south + 0.007)),
+        "P2": shapely.box(x, south, east, y),
+        "P3": shapely.box(west, y, x, north),
+        "P4": shapely.box(x, y, east, north).difference(shapely.box(x, y + 0.003, x + 0.0002, y + 0.006)),
+    }
+    order = {
+        "O1": shapely.box(west, south, x + 0.0015, north),
+        "O2": shapely.box(x + 0.0015, south, x + 0.006, north),
+        "O3": shapely.box(x + 0.006, south, east, north),
+    }
+    frames = [
+        gpd.GeoDataFrame(
+            {
+                "code": list(zones), "name": [f"{code} 格" for code in zones], "layer": layer, "level": layer,
+                "kind": "general", "parent": None, "staff": [[] for _ in zones], "attributes": [{} for _ in zones],
+            },
+            geometry=list(zones.values()),
+            crs=place.zones.crs,
+        )
+        for layer, zones in (("party", party), ("order", order))
+    ]  # fmt: skip
+    zones = gpd.GeoDataFrame(pd.concat([place.zones, *frames], ignore_index=True), crs=place.zones.crs)
+    return replace(place, levels=(*place.levels, LEVELS["party"], LEVELS["order"]), zones=zones)
+
+
+@pytest.fixture
+def desk(
+    service: Service, browser: Browser, make_board: Callable[..., Place], request: pytest.FixtureRequest
+) -> Iterator[Desk]:
+    """Return a town of its own for a test; any error that a page logs fails it."""
+    code = f"desk{zlib.crc32(request.node.nodeid.encode())}"
+    place = _with_departments(make_board(code=code, households=400))
+    engine = make_engine(service.database)
+    with Session(engine) as session, session.begin():
+        version = str(places.load_place(session, place).version)
+        assignments.assign(session, version)
+        checks.check(session, version)
+        versions.publish(session, version, "首次发布")
+        for account in ("planner", "publisher", "viewer"):
+            accounts.add_grant(session, account, accounts.GrantedSubtree(code, None, personal_data=False))
+    engine.dispose()
+    contexts: list[BrowserContext] = []
+    seen: list[Watch] = []
+
+    def enter(account: str = "planner") -> Page:
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        door = context.new_page()
+        door.goto(service.link(account))
+        door.close()
+        page = context.new_page()
+        seen.append(watch(page))
+        page.goto(f"{service.url}/#version={code}-v1")
+        page.locator("#zones tbody tr[data-code]").first.wait_for(state="attached")
+        settle(page)
+        return page
+
+    yield Desk(code, place, service.url, service.database, enter)
+    for context in contexts:
+        context.close()
+    assert [one.errors for one in seen] == [[] for _ in seen]

@@ -1,6 +1,6 @@
 // What the tabs of faults and fusion lay over the map, kept in step with the state.
 import * as api from "./api.js";
-import { flowOf } from "./repairing.js";
+import { flowOf, listed } from "./repairing.js";
 import { flowWords } from "./panels/repairs.js";
 import { levelOf } from "./state.js";
 
@@ -19,6 +19,14 @@ export function showRepairs(store, actions, map, layer) {
   /** @type {Map<string, Promise<import("./contract").ZoneDetail>>} */
   const zones = new Map();
   let round = 0;
+  let filtered = false;
+  // The map shows the faults that are listed: those of one layer or kind, while the list is narrowed.
+  store.on(["faults", "repair", "tab", "plan"], ({ faults, repair, tab, plan }) => {
+    const narrow = !plan && tab === "faults" && repair !== null && Boolean(repair.kind || repair.level || repair.repairable);
+    if (!narrow && !filtered) return;
+    filtered = narrow;
+    map.showFaults(narrow ? listed(faults ?? [], repair) : (faults ?? []));
+  });
   store.on(["repair", "tab", "plan", "shown", "language"], ({ repair, tab, plan, version, shown }) => {
     const on = !plan && shown.has("faults") && tab === "faults" && repair?.version === version?.version;
     const table = on && repair?.table && !repair.table.stale ? repair.table : null;

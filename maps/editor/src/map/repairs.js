@@ -44,8 +44,9 @@ export class RepairLayer {
     this.chosen = 0;
     this.land = layer(7.5, (feature) => this.#land(feature));
     this.parties = layer(5, (feature) => party(feature.get("role")));
-    map.addLayer(this.parties);
-    map.addLayer(this.land);
+    // Words lie over the borders of faults, the land below them.
+    this.words = new VectorLayer({ source: /** @type {VectorSource} */ (this.land.getSource()), zIndex: 9.5, style: (feature) => (feature.get("number") === this.chosen && feature.get("at") ? callout(feature.get("words")) : undefined) });
+    for (const each of [this.parties, this.land, this.words]) map.addLayer(each);
   }
 
   /** @param {Land[]} lands */
@@ -64,6 +65,7 @@ export class RepairLayer {
   choose(number, parties) {
     this.chosen = number;
     this.land.changed();
+    this.words.changed();
     refill(
       this.parties,
       parties.map(({ geometry, role, code }) => new Feature({ geometry: GEOJSON.readGeometry(geometry) ?? undefined, role, code })),
@@ -82,11 +84,7 @@ export class RepairLayer {
 
   /** @param {import("ol/Feature.js").FeatureLike} feature */
   #land(feature) {
-    const chosen = feature.get("number") === this.chosen;
-    const state = feature.get("state");
-    const styles = [land(state, chosen)];
-    if (chosen && feature.get("at")) styles.push(callout(feature.get("words")));
-    return styles;
+    return land(feature.get("state"), feature.get("number") === this.chosen);
   }
 }
 
