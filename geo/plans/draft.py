@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import geopandas as gpd
+    from numpy.typing import NDArray
 
     from geo.records import Level
 
@@ -23,6 +24,9 @@ Area = Polygon | MultiPolygon
 
 Key = tuple[str, str]
 """A zone's key: its level and its code."""
+
+MOST_STALE = 32
+"""Changed zones that an index of a level looks through one by one, besides a fiftieth of all."""
 
 EXCEPTION = "exception"
 """The pseudo-level under which a draft keeps registered gap exceptions."""
@@ -125,7 +129,7 @@ class Draft:
             self._zones[zone.key] = zone
         self.levels = {level.code: level for level in levels}
         self.boundary = boundary
-        self._trees: dict[str, tuple[list[PlanZone], shapely.STRtree]] = {}
+        self._indexes: dict[str, _Index] = {}
 
     @classmethod
     def from_frame(cls, zones: gpd.GeoDataFrame, levels: Sequence[Level], boundary: Area) -> Draft:
@@ -187,17 +191,11 @@ class Draft:
 
     def at(self, level: str) -> list[PlanZone]:
         """Return the zones of a level."""
-        return self._indexed(level)[0]
+        return self._index(level).standing()
 
     def touching(self, level: str, geometry: shapely.Geometry, distance: float = 0.0) -> list[PlanZone]:
         """Return the zones of a level that touch a geometry, or come within ``distance`` (in degrees) of it."""
-        zones, tree = self._indexed(level)
-        rows = (
-            tree.query(geometry, predicate="dwithin", distance=distance)
-            if distance
-            else tree.query(geometry, predicate="intersects")
-        )
-        return [zones[row] for row in np.sort(rows)]
+        return self._index(level).near(geometry, distance)
 
     def children(self, level: str, code: str) -> list[PlanZone]:
         """Return the zones, of every level below, whose parent is this zone."""
@@ -212,7 +210,7 @@ class Draft:
     def copy(self) -> Draft:
         """Return a draft with the same zones, on which a change can be tried: it costs no more than a list of them."""
         twin = Draft.__new__(Draft)
-        twin._zones, twin._trees = dict(self._zones), dict(self._trees)  # noqa: SLF001  its own kind
+        twin._zones, twin._indexes = dict(self._zones), dict(self._indexes)  # noqa: SLF001  its own kind
         twin.levels, twin.boundary = self.levels, self.boundary
         return twin
 
@@ -238,7 +236,10 @@ class Draft:
         for zone in change.put:
             self._zones[zone.key] = zone
         for level in {level for level, _ in change.keys}:
-            self._trees.pop(level, None)
+            if level in self._indexes:
+                put = [zone for zone in change.put if zone.level == level]
+                gone = [code for other, code in change.delete if other == level]
+                self._indexes[level] = self._indexes[level].after(put, gone)
         return Change(
             operation=f"undo {change.operation}",
             put=tuple(restored),
@@ -246,8 +247,73 @@ class Draft:
             lineage=tuple((new, old) for old, new in change.lineage),
         )
 
-    def _indexed(self, level: str) -> tuple[list[PlanZone], shapely.STRtree]:
-        if level not in self._trees:
-            zones = [zone for zone in self._zones.values() if zone.level == level]
-            self._trees[level] = (zones, shapely.STRtree([zone.geometry for zone in zones]))
-        return self._trees[level]
+    def _index(self, level: str) -> _Index:
+        if level not in self._indexes:
+            self._indexes[level] = _Index.of([zone for zone in self._zones.values() if zone.level == level])
+        return self._indexes[level]
+
+
+@dataclass(frozen=True, eq=False)
+class _Index:
+    """The zones of a level, found by place: a tree of them all, and those that were changed since it was made.
+
+    Parameters
+    ----------
+    zones
+        By row; None where one is gone.
+    rows
+        Row of each code.
+    tree
+        Of the zones when it was made, by row.
+    stale
+        Rows of which the tree knows nothing, or nothing that is true any more.
+    shapes
+        What stands in those rows, in ascending order; None where a zone is gone.
+    """
+
+    zones: list[PlanZone | None]
+    rows: dict[str, int]
+    tree: shapely.STRtree
+    stale: tuple[int, ...] = ()
+    shapes: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+
+    @classmethod
+    def of(cls, zones: list[PlanZone]) -> _Index:
+        """Index zones."""
+        rows = {zone.code: row for row, zone in enumerate(zones)}
+        return cls([*zones], rows, shapely.STRtree([zone.geometry for zone in zones]))
+
+    def after(self, put: Sequence[PlanZone], gone: Iterable[str]) -> _Index:
+        """Return the index after a change; this one stays as it is."""
+        zones, rows, stale = list(self.zones), dict(self.rows), set(self.stale)
+        for code in gone:
+            row = rows.pop(code)
+            zones[row] = None
+            stale.add(row)
+        for zone in put:
+            row = rows.setdefault(zone.code, len(zones))
+            if row == len(zones):
+                zones.append(zone)
+            zones[row] = zone
+            stale.add(row)
+        order = tuple(sorted(stale))
+        shapes = np.array([getattr(zones[row], "geometry", None) for row in order], dtype=object)
+        changed = _Index(zones, rows, self.tree, order, shapes)
+        # Each search looks at every stale row: beyond some, a tree of its own is cheaper.
+        return changed if len(stale) <= MOST_STALE + len(zones) // 50 else _Index.of(changed.standing())
+
+    def standing(self) -> list[PlanZone]:
+        """Return the zones in order."""
+        return [zone for zone in self.zones if zone is not None]
+
+    def near(self, geometry: shapely.Geometry, distance: float) -> list[PlanZone]:
+        """Return the zones that touch a geometry, or come within a distance of it, in order."""
+        if distance:
+            found = self.tree.query(geometry, predicate="dwithin", distance=distance)
+            fresh = shapely.dwithin(self.shapes, geometry, distance)
+        else:
+            found = self.tree.query(geometry, predicate="intersects")
+            fresh = shapely.intersects(self.shapes, geometry)
+        stale = np.array(self.stale, dtype=np.int64)
+        rows = np.concatenate([np.setdiff1d(found, stale), stale[fresh]])
+        return [zone for row in np.sort(rows) if (zone := self.zones[row]) is not None]
