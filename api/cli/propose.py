@@ -89,7 +89,7 @@ def propose(  # noqa: PLR0913  options of a command
         with progress_bar("划格建议") as progress:
             place = _place(dict(_named_file(each) for each in sources), declared, level)
             made = propose_grids(place, options, level=level, progress=progress)
-        _show("划格建议", made, options.households if grids is None else None)
+        _show("划格建议", made)
         _write(made, output or Path("proposal.gpkg"))
         return
     request = partitions.PartitionRequest(level, within, grids, limits, keep, seed)
@@ -99,7 +99,7 @@ def propose(  # noqa: PLR0913  options of a command
         info = version_within(opened, found.territory, found.code)
         made = partitions.make_proposal(opened, info, request, progress)
         number = partitions.store_proposal(opened, info, request, made)
-        _show(f"{info.code} 划格建议 {number}", made, limits if grids is None else None)
+        _show(f"{info.code} 划格建议 {number}", made)
         if plan is not None:
             adopted = partitions.adopt_proposal(opened, number, plan, author=None)
             say(f"已新建方案 {adopted.id}“{adopted.name}”，基于 {adopted.base}。请在网页上打开它查看、修改。")
@@ -132,8 +132,7 @@ def summary(made: Proposal) -> pd.DataFrame:
     return pd.DataFrame([(name, str(value)) for name, value in rows], columns=["指标", "数值"])
 
 
-def _show(title: str, made: Proposal, limits: tuple[float, float] | None) -> None:
-    del limits
+def _show(title: str, made: Proposal) -> None:
     rows: list[tuple[Any, ...]] = list(summary(made).itertuples(index=False, name=None))
     out.print(table(title, ("指标", "数值"), rows, numbers=1))
     noted = made.zones[made.zones["note"] != ""].head(NOTES_SHOWN)

@@ -150,7 +150,9 @@ def lay_blocks(given: Given, plane: Plane, rules: BlockRules, *, most: float, se
         cut = _Cut.along(lines, given)
     through = np.empty(0, dtype=np.int64)
     # the outline of an estate may run through a building that no street cuts
-    while len(more := np.setdiff1d(cut_footprints(cut.faces, given.footprints, plane, rules.touch_m2), through)):
+    while len(
+        more := np.setdiff1d(cut_footprints(cut.faces, given.footprints, plane, rules.touch_m2), through)
+    ):
         through = np.union1d(through, more)
         lines += list(shapely.boundary(given.footprints[more]))
         cut = _Cut.along(lines, given)

@@ -36,14 +36,15 @@ LIMITS = (300.0, 500.0)
 def city(side_m: float, seed: int = 1) -> Place:
     """Cut a square out of the streets of Wuhan, and strew made-up households in clusters over it."""
     lines = gpd.read_parquet(STREETS).rename(columns={"highway": "kind"})
-    middle = shapely.Point(238_000.0, 3_387_000.0).buffer(side_m / 2.0, cap_style="square")
+    half = side_m / 2.0
+    middle = shapely.box(238_000.0 - half, 3_387_000.0 - half, 238_000.0 + half, 3_387_000.0 + half)
     lines = lines[lines.intersects(middle)].reset_index(drop=True)
     rng = np.random.default_rng(seed)
     count = int(side_m**2 / 1e6 * HOUSEHOLDS_PER_KM2)
     west, south, _, _ = middle.bounds
     centres = np.array([west, south]) + side_m * rng.random((max(4, count // 120), 2))
     homes = centres[rng.integers(0, len(centres), count)] + rng.normal(0.0, 40.0, (count, 2))
-    points = shapely.points(homes)
+    points = np.asarray(shapely.points(homes), dtype=object)
     points = points[shapely.within(points, middle)]
 
     def internal(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
