@@ -41,6 +41,7 @@ from api.routes import (
     stations,
     territories,
     tiles,
+    units,
     versions,
     zones,
 )
@@ -121,7 +122,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        briefings, plan_life, ledgers, comparisons, plans, profiles, renumberings, proposals, comments, events,
+        briefings, plan_life, ledgers, comparisons, plans, profiles, renumberings, units, proposals, comments, events,
         repairs, fusions, audit, tiles, pages, docs,
     ):  # fmt: skip
         app.include_router(module.router, max_body_size=BODY_BYTES)

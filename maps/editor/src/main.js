@@ -8,6 +8,7 @@ import { Fusing } from "./fusing.js";
 import * as figures from "./figures.js";
 import { nameOf, t } from "./language.js";
 import { FusionLayer } from "./map/fusion.js";
+import { pointerBox } from "./map/preview.js";
 import { RepairLayer } from "./map/repairs.js";
 import { KeyCursor } from "./map/cursor.js";
 import { GridMap } from "./map/view.js";
@@ -23,6 +24,7 @@ import { layersCard, legend, zoomButtons } from "./panels/controls.js";
 import * as permalink from "./permalink.js";
 import { contextOf, Departments } from "./plan/departments.js";
 import { commandOf } from "./plan/keys.js";
+import { Mouse } from "./plan/mouse.js";
 import { Repairing } from "./repairing.js";
 import { COLOURS, levelOf, Store, valueOf } from "./state.js";
 import { Workbench } from "./workbench.js";
@@ -39,6 +41,8 @@ fusing.openPlan = (/** @type {number} */ plan) => bench.openPlan(plan);
 
 const mapElement = h("div", { class: "map", id: "map", tabindex: 0, role: "application", "aria-label": t("map") });
 const tip = h("div", { class: "tip", hidden: true });
+const box = pointerBox();
+const mouse = new Mouse(store, bench, box);
 const empty = h("div", { class: "empty", hidden: true });
 const line = foot(store);
 fill(
@@ -46,7 +50,7 @@ fill(
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
   header(store, actions, bench),
   toolbar(store, bench),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, fusionLegend(store, fusing), layersCard(store, actions), h("div", { class: "stack" }, proposalCard(store, bench), legend(store))), toolHint(store), troubles(store, actions), empty, tip),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, fusionLegend(store, fusing), layersCard(store, actions), h("div", { class: "stack" }, proposalCard(store, bench), legend(store))), toolHint(store), troubles(store, actions), empty, tip, box.element),
   sidePanel(store, actions, { repairing, fusing, bench }),
   line.line,
   dialog,
@@ -68,14 +72,14 @@ const map = new GridMap(
     },
     onpointer: line.showPointer,
     onhover: (hit, pixel) => {
-      const words = hit && describe(hit);
+      // What an edit would do is said in a box of its own.
+      const words = hit && box.element.hidden ? describe(hit) : null;
       tip.hidden = !words;
       if (!words) return;
       fill(tip, words);
       tip.style.transform = `translate(${Math.round(pixel[0] + 14)}px, ${Math.round(pixel[1] + 14)}px)`;
     },
-    ondragged: (moves) => bench.dragged(moves),
-    ondrawn: (coordinates, within) => void bench.drawn(coordinates, within),
+    ...mouse.events,
     ontile: (failed) => {
       mapElement.classList.toggle("failing", failed);
       mapElement.dataset.troubles = failed ? t("tiles.failed") : "";
@@ -198,7 +202,7 @@ function obey(command) {
       return true;
     case "finish":
       if (store.state.tool === "merge") bench.take("merge");
-      else if (bench.gesture === "line" || bench.gesture === "area") map.plan.finish();
+      else if (map.plan.draw) map.plan.finish();
       else return false;
       return true;
     case "undo":

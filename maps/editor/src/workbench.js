@@ -15,7 +15,7 @@ import { Profiles } from "./plan/profiles.js";
 import { Proposing } from "./plan/proposing.js";
 import { Publishing } from "./plan/publishing.js";
 import { isStale, Sending } from "./plan/sending.js";
-import { editOf, gestureOf, keptBy, pickedAfter } from "./plan/tools.js";
+import { editOf, gestureOf, keptBy, pickedAfter, toolOf } from "./plan/tools.js";
 import { t } from "./language.js";
 
 /**
@@ -251,12 +251,6 @@ export class Workbench {
     this.store.set({ picked: pickedAfter(picked, code, adds || tool !== "") });
   }
 
-  /** @param {[LonLat, LonLat][]} moves of vertices */
-  dragged(moves) {
-    const { level } = this.store.state;
-    if (moves.length > 0) void this.edit({ operation: "move_border", level, moves });
-  }
-
   /** @param {LonLat[]} coordinates of the line or ring @param {string | null} within code of the zone that it lies in */
   async drawn(coordinates, within) {
     const { tool, level, picked } = this.store.state;
@@ -332,8 +326,8 @@ export class Workbench {
       plan: { ...plan, revision: answer.revision },
       savedAt: new Date(),
       problem: null,
-      // Moving goes on; the other tools have done what they were taken for.
-      tool: tool === "move" ? tool : "",
+      // Moving and painting go on; the other tools have done what they were taken for.
+      tool: toolOf(tool)?.stays ? tool : "",
     });
   }
 }

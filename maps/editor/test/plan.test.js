@@ -6,7 +6,7 @@ import { nextCodes } from "../src/plan/codes.js";
 import { commandOf } from "../src/plan/keys.js";
 import { bandOf, histogram, warningsOf } from "../src/plan/rules.js";
 import { editOf, gestureOf, pickedAfter, TOOLS } from "../src/plan/tools.js";
-import { bboxOf, lengthened, movesBetween } from "../src/shapes.js";
+import { bboxOf, lengthened } from "../src/shapes.js";
 
 /** @typedef {import("../src/contract").PlanZone} PlanZone @typedef {import("../src/contract").LonLat} LonLat */
 
@@ -134,14 +134,6 @@ test("the ledger adds up per pair of zones", () => {
     { from: "a", to: "b", counts: { household: 3, business: 2 } },
   ]);
   assert.equal(moved(moves, "grid", "household"), 12);
-});
-
-test("dragged vertices are told from where the service has them, rounding aside", () => {
-  const { geometry } = square("a", 121.4, 31.06);
-  const now = /** @type {LonLat[]} */ (ring(121.4, 31.06, 1).map(([lon, lat]) => [lon + 1e-12, lat - 1e-12]));
-  assert.deepEqual(movesBetween(geometry, now), []);
-  now[2] = [122.5123456789, 32.1];
-  assert.deepEqual(movesBetween(geometry, now), [[[122.4, 32.06], [122.51234568, 32.1]]]);
 });
 
 test("a line is made longer at both ends along itself", () => {

@@ -44,6 +44,7 @@ function source(url, onload) {
 export function streetLayer(url, onload) {
   return new VectorTileLayer({
     source: source(url, onload),
+    properties: { snaps: "streets" },
     declutter: "streets",
     renderBuffer: 64,
     zIndex: 3,
@@ -62,7 +63,13 @@ export function streetLayer(url, onload) {
  * @param {(failed: boolean) => void} onload
  */
 export function footprintLayer(url, onload) {
-  return new VectorTileLayer({ source: source(url, onload), zIndex: 2, maxResolution: 8, style: styles.footprint });
+  return new VectorTileLayer({
+    source: source(url, onload),
+    properties: { snaps: "footprints" },
+    zIndex: 2,
+    maxResolution: 8,
+    style: styles.footprint,
+  });
 }
 
 /**

@@ -1,32 +1,40 @@
-// The zones of a plan on the map, as vectors that are picked, dragged and drawn over.
-import GeoJSON from "ol/format/GeoJSON.js";
+// The zones of a plan on the map. They are drawn as images, so that what the mouse does over them costs the same for a
+// hundred zones and for thousands; only what is picked, dragged or drawn is drawn anew in every frame.
 import Feature from "ol/Feature.js";
-import Draw from "ol/interaction/Draw.js";
-import Modify from "ol/interaction/Modify.js";
-import Snap from "ol/interaction/Snap.js";
+import GeoJSON from "ol/format/GeoJSON.js";
 import VectorLayer from "ol/layer/Vector.js";
-import { never } from "ol/events/condition.js";
-import { toLonLat } from "ol/proj.js";
+import VectorImageLayer from "ol/layer/VectorImage.js";
 import VectorSource from "ol/source/Vector.js";
-import { coordinatesOf, movesBetween, quantised } from "../shapes.js";
+import { BoxPick } from "./boxes.js";
+import { BorderDrag } from "./dragging.js";
+import { Drawing } from "./drawing.js";
+import { Surroundings } from "./snapping.js";
 import * as styles from "./styles.js";
+import { UnitBrush } from "./units.js";
 
 /**
  * @typedef {import("../contract").LonLat} LonLat
  * @typedef {import("../contract").PlanZone} PlanZone
  * @typedef {import("../plan/tools").Gesture} Gesture
+ * @typedef {import("../shapes").BorderChange} BorderChange
+ * @typedef {import("./units").Unit} Unit
  */
 
 /**
  * @typedef {object} PlanEvents
- * @property {(moves: [LonLat, LonLat][]) => void} ondragged vertices, from where the service has them
+ * @property {(change: BorderChange) => void} ondragged a border was moved
+ * @property {(change: BorderChange | null, pixel: number[]) => void} ondragging it is where the pointer is now
  * @property {(coordinates: LonLat[], within: string | null) => void} ondrawn a line or a ring, and the zone it lies in
+ * @property {(drawn: { coordinates: LonLat[], closed: boolean } | null, pixel: number[]) => void} ondrawing
+ *   as far as it is drawn; null when it is given up
+ * @property {(codes: string[]) => void} onboxed zones in a box
+ * @property {(point: LonLat, alone: boolean) => Promise<Unit | null>} unitAt what could be given at a place: a
+ *   building for itself with `alone`
+ * @property {(units: Unit[], pixel: number[]) => void} onbrushing units that are given once the mouse lets go
+ * @property {(units: Unit[]) => void} onbrushed
  */
 
 const GEOJSON = new GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
-
-/** Pixels within which a drawn point takes the place of a vertex or a border. */
-const SNAP_PX = 8;
 
 /** Zones of the level of a plan that is edited. */
 export class PlanLayer {
@@ -37,81 +45,100 @@ export class PlanLayer {
     this.level = "";
     /** @type {Map<string, string> | null} */
     this.colours = null;
-    /** @type {Set<string>} */
-    this.picked = new Set();
+    /** @type {string[]} */
+    this.picked = [];
     this.source = new VectorSource();
-    this.fills = new VectorLayer({
+    this.fills = new VectorImageLayer({
       source: this.source,
       zIndex: 1,
       style: (feature) => styles.zoneFill(this.colours?.get(String(feature.getId())) ?? null),
     });
-    this.borders = new VectorLayer({
+    this.borders = new VectorImageLayer({
       source: this.source,
       zIndex: 4,
-      style: (feature) => {
-        const line = [styles.casing(this.level), styles.border(this.level, false)];
-        return this.picked.has(String(feature.getId())) ? [...line, ...styles.selection] : line;
-      },
+      style: () => [styles.casing(this.level), styles.border(this.level, false)],
     });
-    map.addLayer(this.fills);
-    map.addLayer(this.borders);
-    /** @type {import("ol/interaction/Interaction.js").default[]} */
-    this.interactions = [];
-    /** @type {Draw | null} */
-    this.draw = null;
+    this.marked = new VectorLayer({ source: new VectorSource(), zIndex: 5, style: styles.selection });
+    for (const layer of [this.fills, this.borders, this.marked]) map.addLayer(layer);
+    this.surroundings = new Surroundings(map, this.source);
+    /** What the mouse does. @type {BorderDrag | Drawing | UnitBrush | BoxPick | null} */
+    this.gesture = null;
   }
 
   /** Shows zones; those that are shown already as they are stay untouched.
    * @param {PlanZone[]} zones none when no plan is open
    */
   show(zones) {
-    const kept = new Set(zones.map(({ code }) => code));
-    for (const feature of this.source.getFeatures()) {
-      if (!kept.has(String(feature.getId()))) this.source.removeFeature(feature);
-    }
-    for (const zone of zones) {
-      const old = this.source.getFeatureById(zone.code);
-      if (old instanceof Feature && old.get("zone") === zone) continue;
-      // A new feature, rather than a new geometry: what is dragged knows its segments by feature.
-      if (old instanceof Feature) this.source.removeFeature(old);
-      this.source.addFeature(featureOf(zone));
-    }
+    const kept = new Map(zones.map((zone) => [zone.code, zone]));
+    const gone = this.source.getFeatures().filter((feature) => kept.get(String(feature.getId())) !== feature.get("zone"));
+    const here = new Set(this.source.getFeatures().map((feature) => feature.get("zone")));
+    for (const feature of gone) this.source.removeFeature(feature);
+    this.source.addFeatures(zones.filter((zone) => !here.has(zone)).map(featureOf));
+    this.#mark();
+    this.gesture?.reset?.();
   }
 
-  /** Puts every zone back to where the service has it, after a refusal. */
+  /** Puts everything back to where the service has it, after a refusal. */
   restore() {
-    const zones = this.source.getFeatures().map((feature) => /** @type {PlanZone} */ (feature.get("zone")));
-    this.source.clear(true);
-    this.source.addFeatures(zones.map(featureOf));
+    this.gesture?.reset?.();
   }
 
   /** @param {{ level: string, colours: Map<string, string> | null, picked: string[] }} look */
   look({ level, colours, picked }) {
-    this.level = level;
-    this.colours = colours;
-    this.picked = new Set(picked);
-    this.fills.changed();
-    this.borders.changed();
+    const recoloured = !sameColours(colours, this.colours);
+    const relevelled = level !== this.level;
+    [this.level, this.colours, this.picked] = [level, colours, picked];
+    if (recoloured) this.fills.changed();
+    if (relevelled) this.borders.changed();
+    this.#mark();
+  }
+
+  #mark() {
+    const source = /** @type {VectorSource} */ (this.marked.getSource());
+    const wanted = this.picked.flatMap((code) => this.source.getFeatureById(code) ?? []);
+    const now = new Set(wanted);
+    if (source.getFeatures().length === now.size && source.getFeatures().every((feature) => now.has(feature))) return;
+    source.clear(true);
+    source.addFeatures(/** @type {Feature[]} */ (wanted));
   }
 
   /** Lets the mouse do something else.
    * @param {Gesture | ""} gesture
    */
   use(gesture) {
-    for (const interaction of this.interactions) this.map.removeInteraction(interaction);
-    this.interactions = [];
-    this.draw = null;
-    if (gesture === "drag") this.interactions = [this.#modify()];
-    if (gesture === "line" || gesture === "area" || gesture === "units") {
-      this.draw = this.#draw(gesture === "line" ? "line" : "area");
-      this.interactions = [this.draw, new Snap({ source: this.source, pixelTolerance: SNAP_PX })];
+    this.gesture?.dispose();
+    this.gesture = this.#make(gesture);
+  }
+
+  /** @param {Gesture | ""} gesture */
+  #make(gesture) {
+    switch (gesture) {
+      case "drag":
+        return new BorderDrag(this.map, this.source, this.surroundings, this.events);
+      case "line":
+      case "area":
+      case "measure":
+        return new Drawing(this.map, gesture, this.surroundings, {
+          ondrawing: this.events.ondrawing,
+          ondrawn: (coordinates, middle) => this.events.ondrawn(coordinates, this.at(middle)),
+        });
+      case "units":
+        return new UnitBrush(this.map, this.events);
+      case "pick":
+        return new BoxPick(this.map, this.source, this.events.onboxed);
+      default:
+        return null;
     }
-    for (const interaction of this.interactions) this.map.addInteraction(interaction);
+  }
+
+  /** Whether something is drawn now, or could be. For tests. */
+  get draw() {
+    return this.gesture instanceof Drawing ? this.gesture.draw : null;
   }
 
   /** Ends the line or area that is being drawn. */
   finish() {
-    this.draw?.finishDrawing();
+    if (this.gesture instanceof Drawing) this.gesture.finish();
   }
 
   /** Code of the zone at a place on the map; the smallest one where several overlap.
@@ -122,42 +149,6 @@ export class PlanLayer {
     const [feature] = this.source.getFeaturesAtCoordinate(coordinate).sort((a, b) => area(a) - area(b));
     return feature ? String(feature.getId()) : null;
   }
-
-  #modify() {
-    // Vertices at the same place move together, so that a junction stays one. None are put in or taken away: the
-    // service moves the vertices that it has.
-    const modify = new Modify({
-      source: this.source,
-      pixelTolerance: 10,
-      insertVertexCondition: never,
-      deleteCondition: never,
-      style: styles.vertex,
-    });
-    modify.on("modifyend", (event) => {
-      /** @type {Map<string, [LonLat, LonLat]>} */ const moves = new Map();
-      for (const feature of event.features.getArray()) {
-        const zone = /** @type {PlanZone} */ (feature.get("zone"));
-        const geometry = /** @type {any} */ (feature.getGeometry());
-        const now = coordinatesOf({ type: geometry.getType(), coordinates: geometry.getCoordinates() }).map(lonLat);
-        for (const move of movesBetween(zone.geometry, now)) moves.set(move[0].join(), move);
-      }
-      this.events.ondragged([...moves.values()]);
-    });
-    return modify;
-  }
-
-  /** @param {"line" | "area"} gesture */
-  #draw(gesture) {
-    const draw = new Draw({ type: gesture === "line" ? "LineString" : "Polygon", style: styles.sketch });
-    draw.on("drawend", (event) => {
-      const geometry = /** @type {any} */ (event.feature.getGeometry());
-      const drawn = gesture === "line" ? geometry.getCoordinates() : geometry.getCoordinates()[0];
-      const middle = gesture === "line" ? geometry.getCoordinateAt(0.5) : geometry.getInteriorPoint().getCoordinates();
-      const rounded = drawn.map(lonLat).map((/** @type {LonLat} */ at) => at.map(quantised));
-      this.events.ondrawn(rounded, this.at(middle));
-    });
-    return draw;
-  }
 }
 
 /** @param {PlanZone} zone */
@@ -167,5 +158,10 @@ function featureOf(zone) {
   return feature;
 }
 
-/** @param {number[]} coordinate @returns {LonLat} */
-const lonLat = (coordinate) => /** @type {LonLat} */ (toLonLat(coordinate));
+/** @param {Map<string, string> | null} a @param {Map<string, string> | null} b */
+function sameColours(a, b) {
+  if (a === null || b === null) return a === b;
+  if (a.size !== b.size) return false;
+  for (const [code, colour] of a) if (b.get(code) !== colour) return false;
+  return true;
+}

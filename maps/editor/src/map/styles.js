@@ -260,3 +260,23 @@ export const place = new Style({
     stroke: new Stroke({ color: palette.fault, width: 2.5 }),
   }),
 });
+
+/** A zone whose border is dragged: as it would be. */
+export const dragged = [
+  new Style({ stroke: new Stroke({ color: "#ffffff", width: 5 }), zIndex: 1 }),
+  new Style({
+    stroke: new Stroke({ color: palette.selection, width: 2.5, lineJoin: "round" }),
+    fill: new Fill({ color: `${palette.selection}14` }),
+    zIndex: 2,
+  }),
+];
+
+/** A block, estate or building under the pointer that could be given to the zone, and those that are. */
+export const offered = new Style({
+  stroke: new Stroke({ color: palette.selection, width: 2, lineDash: [6, 4] }),
+  fill: new Fill({ color: `${palette.selection}1f` }),
+});
+export const given = new Style({
+  stroke: new Stroke({ color: palette.selection, width: 2 }),
+  fill: new Fill({ color: `${palette.selection}59` }),
+});

@@ -30,8 +30,6 @@ import * as styles from "./styles.js";
  * @property {(point: LonLat | null) => void} onpointer
  * @property {(hit: Hit | null, pixel: number[]) => void} onhover
  * @property {(failed: boolean) => void} ontile
- * @property {import("./plan").PlanEvents["ondragged"]} ondragged
- * @property {import("./plan").PlanEvents["ondrawn"]} ondrawn
  */
 
 const GEOJSON = new GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
@@ -56,7 +54,7 @@ const extentOf = (/** @type {Bbox} */ bbox) => transformExtent(bbox, "EPSG:4326"
 export class GridMap {
   /**
    * @param {{ map: HTMLElement, scale: HTMLElement }} elements
-   * @param {Events} events
+   * @param {Events & import("./plan").PlanEvents} events
    */
   constructor(elements, events) {
     this.events = events;

@@ -16,17 +16,18 @@ import { lengthened } from "../shapes.js";
  * @property {number} zones how many zones are picked before anything is drawn
  * @property {number} most how many picked zones the tool starts with: those beyond mean nothing to it
  * @property {Gesture} gesture
+ * @property {boolean} [stays] whether it is still at hand after an edit, for the next one
  * @property {boolean} [reads] whether it changes nothing, so that whoever may see the plan may use it
  * @property {string} icon
  */
 
 /** @type {Tool[]} */
 export const TOOLS = [
-  { name: "move", key: "V", zones: 0, most: 0, gesture: "drag", icon: "M3 14 8 6l5 7 4-8M8 3.500a2.500 2.500 0 1 1 0 5a2.500 2.500 0 0 1 0-5" },
+  { name: "move", key: "V", zones: 0, most: 0, gesture: "drag", stays: true, icon: "M3 14 8 6l5 7 4-8M8 3.500a2.500 2.500 0 1 1 0 5a2.500 2.500 0 0 1 0-5" },
   { name: "redraw", key: "R", zones: 2, most: 2, gesture: "line", icon: "M4 16c1-5 3-1 5-5s0-6 6-8M13 12l4 4M17 12l-4 4" },
   { name: "split", key: "S", zones: 1, most: 1, gesture: "line", icon: "M3 4h14v12H3zM11 2 8 18" },
   { name: "merge", key: "M", zones: 2, most: Infinity, gesture: "pick", icon: "M3 4h14v12H3zM10 4v2M10 14v2M5.500 10h3M14.500 10h-3M7 8.500 8.500 10 7 11.500M13 8.500 11.500 10l1.500 1.500" },
-  { name: "paint", key: "P", zones: 1, most: 1, gesture: "units", icon: "M5 3h8v5H5zM13 5.500h3v4h-6v2M9 11.500h2v6H9z" },
+  { name: "paint", key: "P", zones: 1, most: 1, gesture: "units", stays: true, icon: "M5 3h8v5H5zM13 5.500h3v4h-6v2M9 11.500h2v6H9z" },
   { name: "lasso", key: "L", zones: 1, most: 1, gesture: "area", icon: "M10 3c4 0 7 2 7 5s-3 5-7 5-7-2-7-5 3-5 7-5M6.500 12.500c-1 2 1 2.500 1 4.500" },
   { name: "reshape", key: "E", zones: 1, most: 2, gesture: "area", icon: "M4 7 9 3l7 3 1 8-7 3-6-4zM7 9l3-2 3 2v3l-3 1.500L7.500 12z" },
   { name: "carve", key: "C", zones: 0, most: 0, gesture: "area", icon: "M3 3h14v14H3zM8 7l5 1 0 5-5 0z" },
