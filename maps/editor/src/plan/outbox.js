@@ -60,6 +60,24 @@ export class Outbox {
     this.#keep();
   }
 
+  /** What an edit of one's own has changed is no news for those that wait behind it.
+   * @param {{ zones: PlanZone[], deleted: { level: string, code: string }[] }} answer
+   */
+  carry({ zones, deleted }) {
+    for (const item of this.items) {
+      const { level } = item.edit;
+      const gone = new Set(deleted.filter((one) => one.level === level).map(({ code }) => code));
+      const fresh = new Map(zones.filter((one) => one.level === level).map((zone) => [zone.code, zone]));
+      item.before = item.before
+        .filter(({ code }) => !gone.has(code))
+        .map((was) => {
+          const zone = fresh.get(was.code);
+          return zone ? { code: zone.code, name: zone.name, kind: zone.kind, parent: zone.parent, geometry: zone.geometry } : was;
+        });
+    }
+    this.#keep();
+  }
+
   #keep() {
     try {
       if (this.items.length === 0) this.storage.removeItem(this.key);

@@ -113,19 +113,20 @@ export class Sending {
     if (box) this.bench.actions.map.flyTo(box);
   }
 
-  /** @param {Outbox} outbox @param {Item} item @returns {Promise<void>} */
+  /**
+   * Sends one edit, on the newest revision. What others changed under it since it was drawn is asked about, whether
+   * the page has heard of that before sending or hears of it by the answer.
+   *
+   * @param {Outbox} outbox
+   * @param {Item} item
+   */
   async #send(outbox, item) {
-    const { plan, me } = this.bench.store.state;
-    if (!plan) return;
-    outbox.note(item, { sentOn: item.sentOn ?? plan.revision });
-    try {
-      this.bench.accept(await api.editPlan(plan.id, plan.revision, item.edit), item.edit);
-    } catch (error) {
-      if (!isStale(error)) throw error;
-      if (item.late && wasMade(item, await api.planChanges(plan.id), me?.display_name ?? "")) return this.bench.refresh();
+    for (;;) {
+      const { plan } = this.bench.store.state;
+      if (!plan || (await this.#isMade(item))) return;
       const now = await this.#zonesNow(item.edit.level);
-      const touched = item.before.map(({ code }) => code);
-      const others = changedByOthers(touched, /** @type {PlanZone[]} */ (item.before), now);
+      const codes = item.before.map(({ code }) => code);
+      const others = changedByOthers(codes, /** @type {PlanZone[]} */ (item.before), now);
       if (others.length > 0) {
         const lead = t("stale.lead", others.join("、"));
         const again = await this.bench.ask({ title: t("stale.title"), lead, fields: [], ok: t("stale.again") });
@@ -133,18 +134,34 @@ export class Sending {
       }
       const taken = new Set(now.map(({ code }) => code));
       const edit = withFreeCodes(item.edit, taken, (beside, count) => this.bench.propose(beside, count));
-      const codes = new Set(touched);
-      outbox.note(item, { edit, before: now.filter(({ code }) => codes.has(code)), sentOn: null, late: false });
-      return this.#send(outbox, item);
+      const revision = this.bench.store.state.plan?.revision ?? plan.revision;
+      outbox.note(item, { edit, before: now.filter(({ code }) => codes.includes(code)), sentOn: item.sentOn ?? revision });
+      try {
+        const answer = await api.editPlan(plan.id, revision, edit);
+        outbox.carry(answer);
+        return this.bench.accept(answer, edit);
+      } catch (error) {
+        if (!isStale(error)) throw error;
+        await this.bench.refresh();
+        // Refused for certain: only a sending that went unanswered may have been made all the same.
+        if (!item.late) outbox.note(item, { sentOn: null });
+      }
     }
   }
 
-  /** Zones of a level as the service has them now. @param {string} level */
+  /** Whether an edit whose answer was lost has been made. @param {Item} item */
+  async #isMade(item) {
+    const { plan, me } = this.bench.store.state;
+    if (!item.late || item.sentOn === null || !plan || plan.revision <= item.sentOn) return false;
+    if (wasMade(item, await api.planChanges(plan.id), me?.display_name ?? "")) return true;
+    this.outbox?.note(item, { sentOn: null, late: false });
+    return false;
+  }
+
+  /** Zones of a level as the page knows them, or else as the service has them. @param {string} level */
   async #zonesNow(level) {
-    const { plan } = this.bench.store.state;
-    await this.bench.refresh();
-    if (level === this.bench.store.state.level || !plan) return this.bench.zones(level);
-    return this.bench.read(plan, level);
+    const { plan, zones, level: shown } = this.bench.store.state;
+    return level === shown && zones ? this.bench.zones(level) : plan ? this.bench.read(plan, level) : [];
   }
 }
 
