@@ -80,7 +80,8 @@ class Watching:
     """The watchers of all plans, and who works where, of one service."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a signal that closes may interrupt the very thread that holds it.
+        self._lock = threading.RLock()
         self._watchers: dict[int, set[Watcher]] = {}
         self._seen: dict[int, dict[str, _Seen]] = {}
         self._listening: asyncio.Task[None] | None = None

@@ -9,9 +9,10 @@ import typer
 
 from api.cli.console import Group, new_app, out, progress_bar, say, table
 from api.cli.propose import propose
-from api.store import plans, publishing
+from api.store import ledgers, plans, publishing
 from api.store.engine import session
 from geo import files
+from maps.ledger import write_ledger
 
 STATUS_NAMES = {"open": "进行中", "archived": "已归档", "published": "已发布"}
 
@@ -51,10 +52,16 @@ def ledger(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="写到文件 (.xlsx .csv .gpkg …)")
     ] = None,
+    xlsx: Annotated[
+        Path | None,
+        typer.Option("--xlsx", help="写成 Excel 工作簿: 汇总、按网格、按修改、明细 (含名称、地址)"),
+    ] = None,
 ) -> None:
     """Show the move ledger of a plan, summed; write it whole."""
     with session() as opened:
         moves = publishing.named_ledger(opened, number)
+        if xlsx is not None:
+            workbook = write_ledger(ledgers.gather_ledger(opened, plans.get_plan(opened, number), None))
     sums = (
         moves.fillna({"from_zone": "—", "to_zone": "—"})
         .groupby(["level", "kind", "from_zone", "to_zone"])
@@ -65,6 +72,9 @@ def ledger(
     if output is not None:
         files.write(moves, output)
         say(f"已写入 {output}。")
+    if xlsx is not None:
+        xlsx.write_bytes(workbook)
+        say(f"已写入 {xlsx}。")
 
 
 @group.command("publish", help="把方案发布为新版本")

@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 import threading
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -24,8 +25,12 @@ from api.store.accounts import FIRST_ADMIN, add_first_admin
 from api.store.credentials import LINK_MINUTES, make_link
 from api.store.engine import get_engine
 from api.store.jobs import JobRunner
+from api.store.rooms import Rooms
 from api.store.transactions import transaction
 from geo.errors import GeoError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 class PortTakenError(GeoError, OSError):
@@ -50,7 +55,7 @@ def serve(
     check_port(host, port)
     set_up_logging()
     engine = get_engine()
-    services = Services(settings, engine, JobRunner(engine))
+    services = Services(settings, engine, JobRunner(engine), rooms=Rooms(settings.walk_speed_mps))
     with transaction(engine) as session:
         add_first_admin(session)
         token = make_link(session, FIRST_ADMIN) if link else None
@@ -66,7 +71,27 @@ def serve(
     # uvicorn ends gracefully at SIGTERM and then raises it anew: an end by it would leave the embedded database behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # uvicorn's own access log would write addresses and links that stand in queries: the gate logs paths only.
-    uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning", server_header=False)
+    config = uvicorn.Config(
+        application, host=host, port=port, access_log=False, log_level="warning", server_header=False
+    )
+    server = _Server(config, services)
+    with suppress(KeyboardInterrupt):  # Ctrl-C: by then it has stopped already
+        server.run()
+    if not server.started:
+        sys.exit(1)  # uvicorn has said why
+
+
+class _Server(uvicorn.Server):
+    """uvicorn waits for open answers when it stops; streams of events would stay open until their readers leave."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the streams, then stop."""
+        self._services.watching.close()
+        super().handle_exit(sig, frame)
 
 
 def check_port(host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import openpyxl
 import pytest
 from typer.testing import CliRunner
 
@@ -51,6 +52,13 @@ def test_a_plan_from_new_to_published_with_its_ledger(board, tmp_path) -> None:
         board.zones[board.zones["code"] == "G0001"][["geometry"]],
     )
     assert set(moves["code"]) == set(inside["code"])
+    book = tmp_path / "清单.xlsx"
+    assert "已写入" in onegrid("plan", "ledger", str(number), "--xlsx", str(book)).output
+    opened = openpyxl.load_workbook(book)
+    assert opened.sheetnames == ["汇总", "按网格", "按修改", "明细"]
+    details = [[cell.value for cell in row] for row in opened["明细"].iter_rows(min_row=8)]
+    assert {row[2] for row in details} == set(moves["code"])
+    assert all(row[3] for row in details)  # who may run the command owns the database
     assert "board-v2" in onegrid("plan", "publish", str(number), "--reason", "会议通过").output
     assert "已发布" in onegrid("plan", "list", "board").output
     refused = onegrid("plan", "publish", str(number), "--reason", "再次")

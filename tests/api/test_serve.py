@@ -9,12 +9,20 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from api.cli.serve import PortTakenError, check_port
+from api.store import accounts, assignments, checks, credentials, places, plans, versions
 from api.store.cluster import Cluster
+from api.store.engine import session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geo.records import Place
 
 COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
 
@@ -84,3 +92,40 @@ def test_a_taken_port_is_said_before_anything_starts() -> None:
         taken.listen()
         with pytest.raises(PortTakenError, match="端口已被占用"):
             check_port("127.0.0.1", taken.getsockname()[1])
+
+
+def test_an_open_stream_of_events_does_not_hold_up_the_end(
+    database: str, make_board: Callable[..., Place], tmp_path: Path
+) -> None:
+    with session() as opened:
+        places.load_place(opened, make_board())
+        assignments.assign(opened, "board-v1")
+        checks.check(opened, "board-v1")
+        versions.publish(opened, "board-v1", "首次发布")
+        plan = plans.create_plan(opened, "board", "调整", author=None).id
+        accounts.add_first_admin(opened)
+        key = credentials.add_key(opened, accounts.FIRST_ADMIN, "events")
+    assert database
+    port = free_port()
+    log = tmp_path / "log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(port)], stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert any("token=" in line for line in process.stdout), log.read_text()
+        transport = httpx.HTTPTransport(retries=10)
+        headers = {"Authorization": f"Bearer {key}"}
+        with (
+            httpx.Client(transport=transport, timeout=60, headers=headers) as client,
+            client.stream("GET", f"http://127.0.0.1:{port}/api/plans/{plan}/events") as stream,
+        ):
+            lines = stream.iter_lines()
+            assert any("event: revision" in line for line in lines)
+            process.send_signal(signal.SIGTERM)
+            assert not [line for line in lines if "error" in line]  # it ends, and as an answer ends
+        process.wait(60)
+        assert process.returncode == 0
+    assert "Traceback" not in log.read_text()
