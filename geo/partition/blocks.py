@@ -19,7 +19,7 @@ import shapely
 from geo.coverage.plane import at_least_wide
 from geo.partition.dividing import cut_footprints, dividing_lines, located, pieces_of_footprints
 from geo.partition.graph import components
-from geo.partition.ground import borders_of, faces_of, led_on
+from geo.partition.ground import borders_of, faces_of, led_on, snapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,13 +140,13 @@ def lay_blocks(given: Given, plane: Plane, rules: BlockRules, *, most: float, se
     shapely.prepare(ground)
     bounding = ~np.isin(given.kinds, list(rules.ignored)) & shapely.intersects(ground, given.streets)
     streets, kinds = given.streets[bounding], given.kinds[bounding]
-    lines = [*rims, *led_on(streets, rims, plane, rules.reach_m)]
+    lines = [*rims, *snapped(led_on(streets, rims, plane, rules.reach_m), rims)]
     cut = _Cut.along(lines, given)
     lonlat = np.column_stack([given.lon, given.lat])
     own = cut.faces[cut.home >= 0]
     extra = dividing_lines(own, lonlat, given.footprints, plane, most=most, seed=seed)
     if extra:
-        lines += extra
+        lines += snapped(extra, rims)
         cut = _Cut.along(lines, given)
     through = np.empty(0, dtype=np.int64)
     # the outline of an estate may run through a building that no street cuts
@@ -154,7 +154,7 @@ def lay_blocks(given: Given, plane: Plane, rules: BlockRules, *, most: float, se
         more := np.setdiff1d(cut_footprints(cut.faces, given.footprints, plane, rules.touch_m2), through)
     ):
         through = np.union1d(through, more)
-        lines += list(shapely.boundary(given.footprints[more]))
+        lines += snapped(shapely.boundary(given.footprints[more]), rims)
         cut = _Cut.along(lines, given)
     whole, across = pieces_of_footprints(cut.inside, cut.home, given.footprints, through)
     borders = borders_of(cut.faces, plane)

@@ -31,6 +31,9 @@ _SPAN = np.int64(1) << 31
 _MEETS_M = 1e-3
 """An end nearer to a line than this is on it."""
 
+_SNAP_DEG = 5.0 * QUANTUM_DEG
+"""A line that passes a given vertex nearer than this (5 mm) is meant to meet it."""
+
 _NEAR_DEG = 2.0 * QUANTUM_DEG
 """A vertex that noding put on an edge is no further from it: rounding moves it by at most 0.71e-8 degrees."""
 
@@ -75,6 +78,28 @@ def led_on(streets: Geometries, others: Geometries, plane: Plane, reach_m: float
     loose = first & (distance > _MEETS_M)
     pieces = shapely.shortest_line(ends[row[loose]], flat[line[loose]])
     return np.concatenate([streets, plane.up(pieces)])
+
+
+def snapped(lines: Sequence[Any], rims: Geometries) -> list[Any]:
+    """Return lines led through the vertices of given borders that they pass within millimetres.
+
+    Lines and borders of different sources were rounded apart: a street at a community's corner may stand a step
+    of the grid beside it, and noding would give the community two vertices a millimetre apart.
+    """
+    result = list(lines)
+    if not result or not len(rims):
+        return result
+    vertices = shapely.points(np.unique(shapely.get_coordinates(rims), axis=0))
+    row, near = shapely.STRtree(vertices).query(
+        np.array(result, dtype=object), predicate="dwithin", distance=_SNAP_DEG
+    )
+    order = np.lexsort((near, row))
+    row, near = row[order], near[order]
+    starts = np.searchsorted(row, np.arange(len(result) + 1))
+    for at in np.unique(row).tolist():
+        corners = shapely.multipoints(vertices[near[starts[at] : starts[at + 1]]])
+        result[at] = shapely.snap(result[at], corners, _SNAP_DEG)
+    return result
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from geo.partition.graph import components, connect, metis_parts
 from geo.partition.ground import faces_of, led_on, without_loose_nodes
 from geo.partition.proposal import apportion
 from geo.partition.search import Division, Graph, Wishes, divide
+from geo.plans import Draft
+from geo.plans.adoption import adopt
 from geo.samples import make_zhuanqiao
 
 DATA = File(__file__).parents[2] / "data" / "boundaries"
@@ -323,6 +325,15 @@ def test_a_town_is_better_than_it_was() -> None:
     general = (place.current["kind"] == "general").to_numpy()
     was_in_band = ((counted[general] >= 80) & (counted[general] <= 160)).mean()
     assert afresh.figures.in_band / afresh.figures.general >= was_in_band
+    # adopted, it gives every level valid shapes: streets and communities were rounded apart by a step of the grid
+    own_levels = zones[zones["level"].isin(["street", "functional", "community", "grid"])]
+    for found in (afresh, gentle):
+        draft = Draft.from_frame(own_levels, town.levels, town.boundary)
+        draft.apply(adopt(draft, "grid", found.zones))
+        for level in ("street", "functional", "community", "grid"):
+            shapes = np.array([zone.geometry for zone in draft.at(level)], dtype=object)
+            assert shapely.is_valid(shapes).all()
+            assert shapely.coverage_is_valid(shapes)
     again = propose(place, ProposalOptions(households=(80.0, 160.0), keep=1.0))
     assert again.zones["code"].tolist() == gentle.zones["code"].tolist()
     assert shapely.equals_identical(again.zones.geometry.to_numpy(), gentle.zones.geometry.to_numpy()).all()
