@@ -50,6 +50,7 @@ from api.settings import Settings, get_settings
 from api.store import uploads
 from api.store.engine import get_engine
 from api.store.jobs import JobRunner
+from api.store.rooms import Rooms
 
 BODY_BYTES = 8 * 2**20
 """Largest body of a request that is no upload: a batch of lookups of the largest size fits."""
@@ -98,7 +99,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     settings = settings or get_settings()
     if services is None:
         engine = get_engine()
-        services = Services(settings, engine, JobRunner(engine))
+        services = Services(settings, engine, JobRunner(engine), rooms=Rooms(settings.walk_speed_mps))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -14,13 +14,16 @@ from sqlalchemy import func, select, text
 from api.store import audit, bulk, models
 from api.store.errors import StoreError
 from api.store.networks import read_streets
+from api.store.profiles import read_profile
 from api.store.progress import Progress, silent
 from api.store.subject_blocks import read_subjects
 from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, get_version
 from api.store.zonesets import column, read_zones
 from geo.coverage import find_faults
+from geo.coverage.findings import Tolerances
 from geo.crs import INTERNAL_CRS, to_internal
+from geo.plans.ground import CROSSED, CUT
 from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
     from shapely import MultiPolygon, Polygon
     from sqlalchemy.orm import Session
+
+    from geo.plans import Profile
 
 BARRIER_KINDS = ("motorway", "trunk", "rail", "railway", "river")
 """Streets (OpenStreetMap's words) that a grid should not be cut by: expressways, railways, rivers."""
@@ -100,7 +105,7 @@ def check(
     """Find the faults of every level of a version and store them in place of those found before.
 
     Each level is held against the territory and against the level above; registered exceptions are honoured; estates
-    and buildings with a footprint, expressways, railways and rivers must not be cut.
+    and buildings with a footprint, expressways, railways and rivers must not be cut unless the office's rules say so.
 
     Parameters
     ----------
@@ -126,6 +131,7 @@ def check(
     exceptions = _exception_areas(session, info.territory_id)
     located, footprints = _subjects_for_check(session, info)
     barriers = read_streets(session, info.territory_id, BARRIER_KINDS)
+    profile = read_profile(session, info.territory).profile
     levels = levels_of(session, info.territory_id)
     zones = {level.code: read_zones(session, info, level.code) for level in levels}
     found: list[pd.DataFrame] = []
@@ -141,9 +147,7 @@ def check(
             parents=parents if parents is not None and len(parents) else None,
             exceptions=exceptions,
             subjects=located,
-            estates=footprints[footprints["kind"] == "estate"],
-            buildings=footprints[footprints["kind"] == "building"],
-            barriers=barriers if len(barriers) else None,
+            **_asked(profile, level.code, footprints, barriers),
             noun=level.level.name,
         )
         by_level[level.code] = len(faults)
@@ -165,6 +169,31 @@ def check(
     audit.record(session, actor or audit.Actor(), "version.check", info.code, errors=report.errors)
     progress(1.0, f"检查完成: {report.errors} 处错误, {report.warnings} 处提示")
     return report
+
+
+def _asked(
+    profile: Profile, level: str, footprints: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame
+) -> dict[str, Any]:
+    """Return what should not be cut at a level, and how wide a piece counts: as its rules say, else by default."""
+    widths: dict[str, float] = {}
+    frames: dict[str, gpd.GeoDataFrame] = {}
+    for kind, rule in CUT.items():
+        stated = profile.stated(level, rule)
+        asked = stated is None or stated.on
+        frames[kind] = footprints[(footprints["kind"] == kind).to_numpy() & asked]
+        if stated is not None and stated.most is not None:
+            widths[rule] = stated.most
+    crossings = {kind: profile.stated(level, rule) for kind, rule in CROSSED.items()}
+    followed = [kind for kind, stated in crossings.items() if stated is None or stated.on]
+    lines = barriers[barriers["kind"].isin(followed).to_numpy()]
+    narrowest = [stated.most for stated in crossings.values() if stated and stated.on and stated.most]
+    return {
+        "estates": frames["estate"],
+        "buildings": frames["building"],
+        "barriers": lines if len(lines) else None,
+        "cut_m": widths,
+        "barrier_m": min(narrowest, default=Tolerances().barrier_m),
+    }
 
 
 def _copy_faults(session: Session, version: VersionInfo, faults: gpd.GeoDataFrame) -> None:

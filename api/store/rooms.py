@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import geopandas as gpd
+    from numpy.typing import NDArray
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
@@ -112,9 +113,16 @@ class Promise:
 
 
 class Rooms:
-    """The rooms of this process, least used ones dropped first."""
+    """The rooms of this process, least used ones dropped first.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    walk_speed_mps
+        Walking speed (in meters per second) of the fifteen minutes; None: walks are not asked.
+    """
+
+    def __init__(self, walk_speed_mps: float | None = WALK_SPEED_MPS) -> None:
+        self._walk_speed_mps = walk_speed_mps
         self._rooms: OrderedDict[int, Room] = OrderedDict()
         self._promises: dict[int, Promise] = {}
         self._bases: OrderedDict[tuple[Any, ...], Base] = OrderedDict()
@@ -217,7 +225,7 @@ class Rooms:
             with self._lock:
                 base = self._bases.get(key)
             if base is None:
-                base = _read_base(session, plan)
+                base = _read_base(session, plan, self._walk_speed_mps)
             with self._lock:
                 self._bases[key] = base
                 self._bases.move_to_end(key)
@@ -228,7 +236,7 @@ class Rooms:
 
 def furnish(session: Session, plan: PlanInfo) -> Room:
     """Make the draft and census of a plan from its base version, its subjects and its changes, and keep nothing."""
-    return Rooms().enter(session, plan)
+    return Rooms(walk_speed_mps=None).enter(session, plan)
 
 
 # ---- stored changes
@@ -308,7 +316,7 @@ def _loads(session: Session, territory: str) -> tuple[int, ...]:
     return (last or 0,)
 
 
-def _read_base(session: Session, plan: PlanInfo) -> Base:
+def _read_base(session: Session, plan: PlanInfo, walk_speed_mps: float | None) -> Base:
     version = versions.get_version(session, plan.base)
     territory = version.territory_id
     levels = [each.level for each in levels_of(session, territory)]
@@ -332,17 +340,16 @@ def _read_base(session: Session, plan: PlanInfo) -> Base:
     profile = read_profile(session, plan.territory)
     census = Census(population, ground=ground, profile=profile.profile, rules=profile.revision)
     walks = Walks()
-    if not len(posts):
+    asked = _Asked(territory, population, posts, MINUTES * 60 * (walk_speed_mps or 0.0))
+    if not len(posts) or walk_speed_mps is None:
         walks.done.set()
     elif len(population) <= AT_ONCE:
-        population.reached = _reached(session, territory, population, posts)
+        population.reached = _reached(session, asked)
         walks.done.set()
     census.settle(draft)
     if not walks.done.is_set():
         engine: Engine = session.get_bind()  # type: ignore[assignment]
-        walks.thread = threading.Thread(
-            target=_walk, args=(engine, territory, population, posts, walks), daemon=True
-        )
+        walks.thread = threading.Thread(target=_walk, args=(engine, asked, walks), daemon=True)
         walks.thread.start()
     return Base(draft, census, territory, plan.territory, walks)
 
@@ -358,31 +365,38 @@ def _read_lines(session: Session, territory: int) -> gpd.GeoDataFrame:
     return bulk.geo_frame(rows)
 
 
-def _walk(
-    engine: Engine, territory: int, population: Population, posts: gpd.GeoDataFrame, walks: Walks
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """Which households are within a walk (in meters) of a station of a territory."""
+
+    territory: int
+    population: Population
+    posts: gpd.GeoDataFrame
+    limit_m: float
+
+
+def _walk(engine: Engine, asked: _Asked, walks: Walks) -> None:
     try:
         with transaction(engine) as session:
-            population.reached = _reached(session, territory, population, posts)
+            asked.population.reached = _reached(session, asked)
     finally:
         walks.done.set()
 
 
-def _reached(
-    session: Session, territory: int, population: Population, posts: gpd.GeoDataFrame
-) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    """Return which subjects are households within fifteen minutes' walk of a station; None without streets."""
+def _reached(session: Session, asked: _Asked) -> NDArray[np.bool_] | None:
+    """Return which subjects are households within the walk; None without streets."""
     there = session.scalar(
         text("SELECT EXISTS (SELECT FROM street_edge WHERE territory_id = :territory)"),
-        {"territory": territory},
+        {"territory": asked.territory},
     )
     if not there:
         return None
-    homes = population.households
-    limit_m = MINUTES * 60 * WALK_SPEED_MPS
+    people = asked.population
+    homes = people.households
+    network = read_network(session, asked.territory)
     row, _ = nearest_stations(
-        read_network(session, territory), posts, population.lon[homes], population.lat[homes], limit_m=limit_m
+        network, asked.posts, people.lon[homes], people.lat[homes], limit_m=asked.limit_m
     )
-    reached = np.zeros(len(population), dtype=bool)
+    reached = np.zeros(len(people), dtype=bool)
     reached[homes[row >= 0]] = True
     return reached

@@ -21,6 +21,8 @@ from geo.coverage.zones import Zones, area_of, same_reference
 from geo.errors import ZonesError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
 
     from geo.coverage.plane import Geometries
@@ -43,6 +45,8 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     near_miss_m: float = 0.02,
     sliver_width_m: float = 1.0,
     inlet_width_m: float = 30.0,
+    cut_m: Mapping[str, float] | float = 1.0,
+    barrier_m: float = 10.0,
 ) -> gpd.GeoDataFrame:
     """Find every fault of the zones of one level: where they are no valid coverage, as ``geo.coverage`` defines it.
 
@@ -77,6 +81,11 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
         Enclosed gaps narrower than this (in meters) are slivers.
     inlet_width_m
         Widest inlet (in meters).
+    cut_m
+        A piece of an estate or building narrower than this (in meters) is not cut off; one width, or one for each of
+        ``cut_estate`` and ``cut_building``.
+    barrier_m
+        A piece of a zone narrower than this (in meters) is not cut off by a barrier.
 
     Returns
     -------
@@ -124,10 +133,11 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     >>> find_faults(zones)["message"].tolist()
     ['网格 A 与 网格 B 重叠 318 m²，最宽 1.0 米。']
     """
-    limits = Tolerances(tolerance_m, near_miss_m, sliver_width_m, inlet_width_m)
+    limits = Tolerances(tolerance_m, near_miss_m, sliver_width_m, inlet_width_m, barrier_m=barrier_m)
     taken, found = search(zones, boundary, parents, exceptions, limits)
     for kind, frame in _cuttable(subjects, estates, buildings):
-        found += cut_subjects(taken, frame, kind, limits)
+        width = cut_m if isinstance(cut_m, int | float) else cut_m.get(kind, limits.cut_m)
+        found += cut_subjects(taken, frame, kind, replace(limits, cut_m=float(width)))
     if barriers is not None:
         found += cut_zones(taken, barriers, limits)
     return as_frame(in_order(found), taken, _locations(subjects, taken), noun)

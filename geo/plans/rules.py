@@ -184,6 +184,10 @@ class Profile:
                 remedy="请改正后再保存。",
             )
 
+    def stated(self, level: str, rule: str) -> Rule | None:
+        """Return what the profile says of a kind of rule at a level, on or off; None where it says nothing."""
+        return self._at.get((level, rule))
+
     def rule(self, level: str, rule: str) -> Rule | None:
         """Return the rule that is followed at a level, None where there is none or it is off."""
         found = self._at.get((level, rule))

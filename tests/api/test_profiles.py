@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from api.cli import app
-from api.store import places
+from api.store import checks, places, profiles
 from api.store.engine import session
+from geo.plans import Rule
 
 PATH = "/api/territories/town/profile"
 
@@ -106,6 +108,36 @@ def test_rules_that_make_no_sense_are_refused_with_a_reason(publisher, body, wor
 @pytest.mark.parametrize("who", ["viewer", "planner"])
 def test_only_publishers_edit_rules(web, who) -> None:
     assert web.browser(who).put(PATH, json={"approval": True}).status_code == 403
+
+
+@pytest.mark.usefixtures("database")
+def test_a_check_asks_what_the_rules_ask(town) -> None:
+    """A building ten metres wide stands on the border between 111 and 121, a metre and a half of it in 121."""
+    with session() as opened:
+        places.load_place(opened, town)
+        opened.execute(
+            text(
+                """UPDATE subject SET footprint =
+                       ST_Multi(ST_MakeEnvelope(121.4099, 31.062, 121.41001571, 31.063, 4490))
+                   WHERE code = 'F1'"""
+            )
+        )
+
+        def cut() -> list[str]:
+            checks.check(opened, "town-v1")
+            faults = checks.list_faults(opened, "town-v1")
+            return sorted(faults[faults["kind"] == "cut_building"]["level"])
+
+        def ask(**rule) -> None:
+            profiles.write_profile(opened, "town", rules=[Rule("cut_building", "grid", **rule)])
+
+        assert cut() == ["community", "grid"]
+        ask(most=2)
+        assert cut() == ["community"]
+        ask(most=1)
+        assert cut() == ["community", "grid"]
+        ask(most=1, on=False)
+        assert cut() == ["community"]
 
 
 @pytest.mark.usefixtures("database")
