@@ -16,7 +16,7 @@ import shapely
 from geo.crs import QUANTUM_DECIMALS, QUANTUM_DEG
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,7 +80,7 @@ def led_on(streets: Geometries, others: Geometries, plane: Plane, reach_m: float
     return np.concatenate([streets, plane.up(pieces)])
 
 
-def snapped(lines: Sequence[Any], rims: Geometries) -> list[Any]:
+def snapped(lines: Iterable[Any], rims: Geometries) -> list[Any]:
     """Return lines led through the vertices of given borders that they pass within millimetres.
 
     Lines and borders of different sources were rounded apart: a street at a community's corner may stand a step
@@ -89,7 +89,7 @@ def snapped(lines: Sequence[Any], rims: Geometries) -> list[Any]:
     result = list(lines)
     if not result or not len(rims):
         return result
-    vertices = shapely.points(np.unique(shapely.get_coordinates(rims), axis=0))
+    vertices = np.asarray(shapely.points(np.unique(shapely.get_coordinates(rims), axis=0)), dtype=object)
     row, near = shapely.STRtree(vertices).query(
         np.array(result, dtype=object), predicate="dwithin", distance=_SNAP_DEG
     )
