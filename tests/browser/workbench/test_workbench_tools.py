@@ -1,0 +1,203 @@
+"""The mouse's tools on the map of a plan: each operation, what is said while it is under way, and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import shapely
+from playwright.sync_api import expect
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    Wait = Callable[[Page, int], None]
+    Place = tuple[float, float]
+
+
+def enter(office: Any) -> Page:
+    """Open the plan with room around the town."""
+    page = office.enter()
+    page.evaluate("bbox => onegrid.map.fit(bbox)", [*office.corner(-0.4, -0.4), *office.corner(4.4, 4.4)])
+    return page
+
+
+def at(office: Any, page: Page, place: Place, off: Place = (0, 0)) -> Place:
+    """Return where a place, in steps of the board, is on the screen; ``off`` by pixels."""
+    page.evaluate("onegrid.map.settled()")
+    x, y = page.evaluate("at => onegrid.map.pixelOf(at)", list(office.corner(*place)))
+    return x + off[0], y + off[1]
+
+
+def draw(page: Page, spots: list[Place]) -> None:
+    """Click from spot to spot, and end with a double click."""
+    for x, y in spots[:-1]:
+        page.mouse.move(x, y)
+        page.mouse.click(x, y)
+    page.mouse.move(*spots[-1])
+    page.mouse.dblclick(*spots[-1])
+
+
+def picked(page: Page, *codes: str) -> None:
+    """Wait until these zones are picked, in this order."""
+    page.wait_for_function("codes => onegrid.store.state.picked.join() === codes", arg=",".join(codes))
+
+
+def assert_coverage(office: Any, page: Page) -> None:
+    """The plan's grids share every vertex and cover the town."""
+    shapes = [shapely.from_geojson(json.dumps(zone["geometry"])) for zone in office.zones(page).values()]
+    assert shapely.coverage_is_valid(shapes)
+    assert sum(shape.area for shape in shapes) == pytest.approx((4 * 0.005) ** 2, rel=1e-9)
+
+
+def operations(office: Any) -> list[tuple[str, bool]]:
+    """Return what the database holds of the plan: operations in order, and whether they are undone."""
+    with office.engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT operation, undone FROM change WHERE plan_id = :plan ORDER BY revision"),
+            {"plan": office.plan},
+        )
+        return [(row.operation, row.undone) for row in rows]
+
+
+def test_a_border_is_dragged_in_its_middle_and_straightened_again(office: Any, revision: Wait) -> None:
+    page = enter(office)
+    before = office.zones(page)
+    page.keyboard.press("v")
+    page.mouse.move(*at(office, page, (1, 0.5)))
+    page.mouse.down()
+    page.mouse.move(*at(office, page, (1.2, 0.55)))
+    page.mouse.move(*at(office, page, (1.4, 0.5)))
+    live = page.locator("#live")
+    expect(live).to_contain_text("G0000")
+    expect(live).to_contain_text("迁移")
+    expect(live).to_contain_text(re.compile(r"\d+ → \d+"))
+    assert office.zones(page) == before, "a preview stores nothing"
+    page.mouse.up()
+    revision(page, 1)
+    expect(live).to_be_hidden()
+    after = office.zones(page)
+    assert office.area(after["G0000"]) == pytest.approx(1.2, abs=0.02)
+    assert office.area(after["G0001"]) == pytest.approx(0.8, abs=0.02)
+    assert_coverage(office, page)
+    moved = before["G0001"]["counts"]["household"] - after["G0001"]["counts"]["household"]
+    assert after["G0000"]["counts"]["household"] - before["G0000"]["counts"]["household"] == moved
+
+    page.keyboard.down("Alt")
+    x, y = at(office, page, (1.4, 0.5))
+    page.mouse.move(x - 30, y)
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    page.keyboard.up("Alt")
+    revision(page, 2)
+    assert office.area(office.zones(page)["G0000"]) == pytest.approx(1)
+    assert_coverage(office, page)
+    page.keyboard.press("Control+z")
+    revision(page, 3)
+    assert office.zones(page) == after
+    assert operations(office) == [("move_border", False), ("move_border", True)]
+
+
+def test_a_zone_is_reshaped_with_an_heir_and_dissolved_into_the_one_that_is_clicked(
+    office: Any, revision: Wait
+) -> None:
+    page = enter(office)
+    before = office.zones(page)
+    page.mouse.click(*at(office, page, (0.5, 0.5)))
+    picked(page, "G0000")
+    page.keyboard.down("Shift")
+    page.mouse.click(*at(office, page, (1.5, 0.5)))
+    page.keyboard.up("Shift")
+    picked(page, "G0000", "G0001")
+    page.keyboard.press("e")
+    corners = [(-0.2, -0.2), (1, -0.2), (1, 0.6), (-0.2, 0.6)]
+    draw(page, [at(office, page, corner) for corner in corners])
+    revision(page, 1)
+    reshaped = office.zones(page)
+    assert office.area(reshaped["G0000"]) == pytest.approx(0.6, abs=0.02)
+    assert office.area(reshaped["G0001"]) == pytest.approx(1.4, abs=0.02)
+    assert_coverage(office, page)
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    page.mouse.click(*at(office, page, (3.5, 0.5)))
+    picked(page, "G0003")
+    page.mouse.click(*at(office, page, (2.5, 0.5)))
+    revision(page, 2)
+    dissolved = office.zones(page)
+    assert "G0003" not in dissolved
+    assert office.area(dissolved["G0002"]) == pytest.approx(2)
+    page.keyboard.press("Control+z")
+    revision(page, 3)
+    page.keyboard.press("Control+z")
+    revision(page, 4)
+    assert office.zones(page) == before
+    assert operations(office) == [("reshape", True), ("delete", True)]
+
+
+def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Any, revision: Wait) -> None:
+    ring = [office.corner(*corner) for corner in ((1, 0.3), (1.4, 0.3), (1.4, 0.7), (1, 0.7))]
+    with office.engine.begin() as connection:
+        connection.execute(
+            text(
+                """INSERT INTO subject (territory_id, code, kind, name, footprint)
+                   SELECT id, 'E1', 'estate', '兴银花园', ST_Multi(ST_GeomFromText(:ring, 4490))
+                   FROM territory WHERE code = :code"""
+            ),
+            {"ring": shapely.Polygon(ring).wkt, "code": office.code},
+        )
+    page = enter(office)
+    page.mouse.click(*at(office, page, (0.5, 0.5)))
+    picked(page, "G0000")
+    page.keyboard.press("p")
+    x, y = at(office, page, (1.2, 0.5))
+    page.mouse.move(x - 40, y)
+    page.mouse.move(x, y)
+    expect(page.locator("#live")).to_contain_text("迁移")
+    page.mouse.click(x, y)
+    revision(page, 1)
+    painted = office.zones(page)
+    assert office.area(painted["G0000"]) == pytest.approx(1 + 0.4 * 0.4)
+    assert_coverage(office, page)
+    assert page.evaluate("onegrid.store.state.tool") == "paint", "the brush stays at hand"
+
+    page.keyboard.press("l")
+    # Four pixels beside the corners: the line takes their place.
+    spots = [
+        at(office, page, (0, 1), (4, 3)),
+        at(office, page, (1, 1), (-3, 4)),
+        at(office, page, (0.5, 1.5)),
+    ]
+    draw(page, spots)
+    revision(page, 2)
+    assert office.area(office.zones(page)["G0000"]) == pytest.approx(1 + 0.16 + 0.25, abs=0.004)
+    assert_coverage(office, page)
+    assert operations(office) == [("paint", False), ("paint", False)]
+
+
+def test_zones_are_picked_by_a_box_and_merged_and_a_way_is_measured(office: Any, revision: Wait) -> None:
+    page = enter(office)
+    page.keyboard.down("Shift")
+    page.mouse.move(*at(office, page, (2.2, 2.2)))
+    page.mouse.down()
+    page.mouse.move(*at(office, page, (2.6, 2.9)))
+    page.mouse.move(*at(office, page, (2.8, 3.8)))
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    picked(page, "G0202", "G0302")
+    page.keyboard.press("d")
+    draw(page, [at(office, page, (0, 0)), at(office, page, (2, 0))])
+    said = page.locator("#live")
+    expect(said).to_contain_text(re.compile(r"长度 95\d m"))  # 0.01° of longitude at 31.06° is 955 m
+    page.keyboard.press("Escape")
+    expect(said).to_be_hidden()
+    picked(page, "G0202", "G0302")
+    page.keyboard.press("m")
+    revision(page, 1)
+    assert office.area(office.zones(page)["G0202"]) == pytest.approx(2)
+    assert operations(office) == [("merge", False)]
