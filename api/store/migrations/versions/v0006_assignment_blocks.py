@@ -110,6 +110,9 @@ CONVERT = (
         CROSS JOIN LATERAL unnest(l.zone_ids) WITH ORDINALITY AS n (id, place)
     ) AS z ON z.run_id = a.run_id AND z.level_id = a.level_id AND z.id = a.zone_id
     """,
+    # Without sums over a table just made the join below is planned as a loop in a loop.
+    "CREATE UNIQUE INDEX ON slot_of (run_id, level_id, subject_id)",
+    "ANALYZE slot_of",
     """
     INSERT INTO assignment_block (run_id, position, level_id, first_id, slots)
     SELECT b.run_id, b.position, b.level_id, b.lowest, array_agg(coalesce(s.slot, 0) ORDER BY n.id)
