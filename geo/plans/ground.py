@@ -219,9 +219,9 @@ def _width(profile: Profile, zone: PlanZone, rule: str) -> float:
 
 def _flat(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """Return small lon/lat shapes stretched to metres where they are: good for widths, not for areas of cities."""
-    west, south, _, north = shapely.total_bounds(shapes)
-    if not np.isfinite(west):
+    if shapely.is_empty(shapes).all():
         return shapes
+    west, south, _, north = shapely.total_bounds(shapes)
     metres = 111_320.0 * np.array([np.cos(np.radians((south + north) / 2)), 1.0])
     corner = np.array([west, south])
     flat: NDArray[np.object_] = shapely.transform(shapes, lambda xy: (xy - corner) * metres)

@@ -170,7 +170,9 @@ def test_a_border_that_cuts_a_building_is_told_of_both_sides_with_the_part_beyon
 def test_a_border_along_a_wall_is_no_cut() -> None:
     # 0.000005 degrees are half a metre: less than the metre that the rule allows.
     ground = Ground(buildings(("B1", "building", None, box(0.009, 0.004, 0.010005, 0.005))))
-    assert not [w for w in warned([zone("A", WEST)], census([], ground=ground), Profile()) if w.codes]
+    both = [zone("A", WEST), zone("B", EAST)]
+    assert not [w for w in warned(both, census([], ground=ground), Profile()) if w.codes]
+    assert not [w for w in warned(both[1:], census([], ground=ground), Profile()) if w.codes]
     strict = Profile((Rule("cut_building", "grid", most=0.2),))
     found = warned([zone("A", WEST)], census([], ground=ground, profile=strict), strict)
     assert [each.codes for each in found] == [("B1",)]
