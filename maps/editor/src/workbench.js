@@ -233,7 +233,8 @@ export class Workbench {
     this.checked = check.key;
     if (check.fault) this.actions.selectFault(check.fault);
     else void this.actions.selectZone(level, check.code, null, true);
-    if (plan && check.fault) this.store.set({ tab: "plan", picked: check.code ? [check.code] : [] });
+    // A fault's card says what it is, and what can be done about it.
+    if (plan && check.fault) this.store.set({ tab: "details", picked: check.code ? [check.code] : [] });
   }
 
   /** Puts the tool away; without one, picks nothing. */

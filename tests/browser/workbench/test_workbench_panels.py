@@ -158,7 +158,7 @@ def test_plans_are_described_shared_copied_put_away_and_taken_up(office: Any) ->
     form.get_by_label("请选择账号").select_option("publisher")
     form.get_by_label("权限").select_option("viewer")
     form.get_by_role("button", name="保存").click()
-    expect(form).to_be_hidden()
+    page.wait_for_function("() => onegrid.store.state.plan.access === 'members'")
     shared = office.get(page, f"/api/plans/{office.plan}")
     assert (shared["access"], [(m["account"], m["role"]) for m in shared["members"]]) == (
         "members",

@@ -9,8 +9,8 @@ import { levelOf } from "../state.js";
 
 const COUNTS = /** @type {const} */ (["household", "business", "institution", "building", "estate", "facility"]);
 
-/** @param {Store} store @param {Actions} actions */
-export function details(store, actions) {
+/** @param {Store} store @param {Actions} actions @param {import("../workbench").Workbench} bench */
+export function details(store, actions, bench) {
   const panel = h("div", { class: "details" });
   const draw = () => {
     const { subject } = store.state;
@@ -21,12 +21,12 @@ export function details(store, actions) {
       case "station":
         return fill(panel, stationCard(store, actions, subject));
       case "fault":
-        return fill(panel, faultCard(store, actions, subject.number));
+        return fill(panel, faultCard(store, actions, bench, subject.number));
       case "lookup":
         return fill(panel, lookupCard(store, actions, subject));
     }
   };
-  store.on(["subject", "zones", "faults", "stations", "version", "language"], draw);
+  store.on(["subject", "zones", "faults", "stations", "version", "plan", "language"], draw);
   draw();
   return panel;
 }
@@ -182,7 +182,7 @@ function stationCard(store, actions, { code, circles }) {
 const number = (text) => h("td", { class: "number" }, text);
 
 /** @param {Store} store @param {Actions} actions @param {number} number */
-function faultCard(store, actions, number) {
+function faultCard(store, actions, bench, number) {
   const fault = store.state.faults?.find((one) => one.number === number);
   if (!fault) return h("p", { class: "busy" }, t("busy"));
   const level = store.state.version && levelOf(store.state.version, fault.level);
@@ -200,8 +200,20 @@ function faultCard(store, actions, number) {
       [t("fault.width"), figures.length(fault.width_m, t("unknown"))],
       [t("fault.subjects"), figures.whole(fault.subjects, t("unknown"))],
     ]),
+    store.state.plan !== null &&
+      bench.mayEdit &&
+      GAPS.has(fault.kind) &&
+      h(
+        "div",
+        { class: "card-acts" },
+        h("button", { type: "button", class: "button main", id: "fault-fill", onclick: () => void actions.attempt(() => bench.operations.fillGap(fault)) }, t("fault.fill")),
+        h("button", { type: "button", class: "button", id: "fault-except", onclick: () => void actions.attempt(() => bench.operations.exceptFault(fault)) }, t("fault.except")),
+      ),
   ];
 }
+
+/** Faults that are ground in no zone: given to one, or registered as an exception. */
+const GAPS = new Set(["gap", "inlet", "uncovered"]);
 
 /**
  * @param {Store} store

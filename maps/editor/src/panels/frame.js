@@ -27,7 +27,7 @@ const PLAN_TABS = /** @type {Tab[]} */ (["plan", "moves", "history", "comments",
 export function sidePanel(store, actions, { repairing, fusing, bench }) {
   /** @type {Record<Tab, HTMLElement>} */
   const pages = {
-    details: details(store, actions),
+    details: details(store, actions, bench),
     zones: zoneTable(store, actions, { id: "zones", planned: false }),
     faults: faultList(store, actions, repairing),
     fusion: fusionPanel(store, fusing),
