@@ -50,7 +50,7 @@ fill(
   h("a", { class: "skip", href: "#map", onclick: (/** @type {Event} */ event) => { event.preventDefault(); mapElement.focus(); } }, t("skip")),
   header(store, actions, bench),
   toolbar(store, bench),
-  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, fusionLegend(store, fusing), layersCard(store, actions), h("div", { class: "stack" }, proposalCard(store, bench), legend(store))), toolHint(store), troubles(store, actions), empty, tip, box.element),
+  h("main", { class: "stage" }, mapElement, zoomButtons(store, actions), h("div", { class: "cards" }, fusionLegend(store, fusing), layersCard(store, actions), legend(store)), proposalCard(store, bench), toolHint(store), troubles(store, actions), empty, tip, box.element),
   sidePanel(store, actions, { repairing, fusing, bench }),
   line.line,
   dialog,
@@ -138,7 +138,11 @@ function useGesture() {
 
 store.on(["zones"], ({ zones }) => {
   map.showLabels(
-    (zones ?? []).map(({ name, bbox, point }) => ({ name, point: point ?? [(bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2] })),
+    (zones ?? []).map(({ name, bbox, point }) => ({
+      name,
+      width: bbox[2] - bbox[0],
+      point: point ?? [(bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2],
+    })),
   );
 });
 store.on(["stations"], ({ stations }) => map.showStations(stations ?? []));

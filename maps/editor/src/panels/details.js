@@ -181,7 +181,7 @@ function stationCard(store, actions, { code, circles }) {
 /** @param {string} text */
 const number = (text) => h("td", { class: "number" }, text);
 
-/** @param {Store} store @param {Actions} actions @param {number} number */
+/** @param {Store} store @param {Actions} actions @param {import("../workbench").Workbench} bench @param {number} number */
 function faultCard(store, actions, bench, number) {
   const fault = store.state.faults?.find((one) => one.number === number);
   if (!fault) return h("p", { class: "busy" }, t("busy"));
