@@ -88,8 +88,7 @@ def compare_plan(
 ) -> Comparison:
     """比较方案与它所基于的版本，内容同版本之间的比较。"""
     plan = memberships.plan_for_reader(session, caller, number)
-    room = services.rooms.enter(session, plan)
-    return Comparison(**comparisons.compare_plan(session, plan, room.draft, room.census, level))
+    return Comparison(**comparisons.compare_plan(session, services.rooms, plan, level))
 
 
 @router.get("/territories/{code}/codes", summary="已用与停用的编码 Codes", responses=NO_SUCH)

@@ -152,9 +152,9 @@ def get_ledger(
     plan = memberships.plan_for_reader(session, caller, number)
     edits = zones = None
     if by is None:
-        moves = services.rooms.enter(session, plan).census.ledger()
+        plan, _, moves = ledgers.current_moves(session, services.rooms, plan)
     else:
-        ledger = ledgers.trace(session, plan)
+        ledger = ledgers.trace(session, plan, services.rooms)
         moves = ledger.moves
         if by == "edit":
             edits = [EditMoves(**each) for each in ledgers.by_edit(ledger)]
@@ -178,10 +178,12 @@ def get_ledger(
     response_class=Response,
     responses={**NOT_FOUND, 200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}},
 )
-def download_ledger(number: PlanNumber, session: Transaction, caller: SignedIn) -> Response:
+def download_ledger(
+    number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices
+) -> Response:
     """下载 Excel：汇总、按网格、按修改、明细。有个人信息权限者的明细含名称与地址，会记入审计；其他人只有编码与类别。"""
     plan = memberships.plan_for_reader(session, caller, number)
-    written = write_ledger(ledgers.gather_ledger(session, plan, caller))
+    written = write_ledger(ledgers.gather_ledger(session, plan, caller, services.rooms))
     name = f"onegrid-plan-{plan.id}-r{plan.revision}-ledger.xlsx"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(written, media_type=XLSX, headers=headers)
@@ -198,7 +200,7 @@ def list_points(
 ) -> dict[str, Any]:
     """返回会换网格的对象的位置（GeoJSON）：类别、从、到，没有名称。超出 limit 的个数见 `left_out`。"""
     plan = memberships.plan_for_reader(session, caller, number)
-    moves = services.rooms.enter(session, plan).census.ledger()
+    plan, _, moves = ledgers.current_moves(session, services.rooms, plan)
     found = ledgers.points(session, moves, level, limit)
     return {**found, "plan": plan.id, "revision": plan.revision, "level": level}
 
@@ -213,8 +215,8 @@ def list_flows(
 ) -> list[PlanFlow]:
     """返回从网格到网格的迁移：各类对象数，和可画箭头的两点。多的在前。"""
     plan = memberships.plan_for_reader(session, caller, number)
-    room = services.rooms.enter(session, plan)
-    found = ledgers.flows(session, plan, room.census.ledger(), room.draft, level)
+    plan, room, moves = ledgers.current_moves(session, services.rooms, plan)
+    found = ledgers.flows(session, plan, moves, room.draft, level)
     return [PlanFlow(**each) for each in found]
 
 

@@ -227,5 +227,5 @@ def publish(
     """把方案发布为新版本：检查、分配、发布在一个事务里完成。需要发布员角色；本单位要求时须先经第二人审批。"""
     plan = memberships.plan_for_publisher(session, caller, number)
     approvals.refuse_unapproved(session, plan, caller.account_id)
-    work = actions.publishing_plan(number, body.reason, caller.name, caller.actor)
+    work = actions.publishing_plan(number, body.reason, caller.name, caller.actor, services.rooms)
     return JobStarted(job=services.jobs.submit("publish", {"plan": number}, caller.actor, work))

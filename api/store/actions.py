@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from api.store.audit import Actor
     from api.store.progress import Progress
+    from api.store.rooms import Rooms
 
     Work = Callable[[Session, Progress], dict[str, Any]]
 
@@ -50,11 +51,13 @@ def circling(version: str, walk_speed_mps: float, actor: Actor) -> Work:
     return work
 
 
-def publishing_plan(number: int, reason: str, account: str, actor: Actor) -> Work:
+def publishing_plan(number: int, reason: str, account: str, actor: Actor, rooms: Rooms | None = None) -> Work:
     """Publish a plan as a new version; the result names it."""
 
     def work(session: Session, progress: Progress) -> dict[str, Any]:
-        published = publishing.publish_plan(session, number, reason, progress, account=account, actor=actor)
+        published = publishing.publish_plan(
+            session, number, reason, progress, account=account, actor=actor, rooms=rooms
+        )
         return {"version": published.code}
 
     return work

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from api.store.errors import NotFoundError
+from api.store.ledgers import current_moves
 from api.store.refusals import InvalidRequestError
 from api.store.runs import read_level
 from api.store.subject_blocks import read_subjects
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from api.store.plans import PlanInfo
+    from api.store.rooms import Rooms
     from api.store.territories import StoredLevel
     from api.store.versions import VersionInfo
-    from geo.plans import Census, PlanZone, ZoneFigures
+    from geo.plans import PlanZone, ZoneFigures
     from geo.plans.comparison import ZoneComparison
 
 
@@ -71,9 +73,7 @@ def compare_versions(session: Session, first: str, second: str, level: str) -> d
     }
 
 
-def compare_plan(
-    session: Session, plan: PlanInfo, draft: Draft, census: Census, level: str
-) -> dict[str, Any]:
+def compare_plan(session: Session, rooms: Rooms, plan: PlanInfo, level: str) -> dict[str, Any]:
     """Compare a level of a plan with its base version, as `compare_versions` does; ``b`` is ``plan-number-revision``.
 
     Raises
@@ -83,12 +83,12 @@ def compare_plan(
     """
     base = get_version(session, plan.base)
     found = _level(session, base, level)
-    planned = draft.at(level)
+    plan, room, moves = current_moves(session, rooms, plan)
+    planned = room.draft.at(level)
     zones, pieces = compare(_plan_zones(session, base, found), planned)
-    moves = census.ledger()
     after = {
         figures.code: _planned(zone, figures)
-        for zone, figures in zip(planned, census.figures(planned), strict=True)
+        for zone, figures in zip(planned, room.census.figures(planned), strict=True)
     }
     return {
         "a": base.code,

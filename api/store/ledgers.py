@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from sqlalchemy import text
 from api.store import audit, bulk, models, versions
 from api.store.accounts import personal_scope
 from api.store.assignments import get_reconciliation
-from api.store.rooms import changes_of, furnish
+from api.store.plans import get_plan
+from api.store.rooms import Room, Rooms, changes_of
 from api.store.territories import levels_of
 from geo.plans import ledger as sums
 from maps.ledger import LedgerData
@@ -58,10 +59,30 @@ class Ledger:
     draft: Draft
 
 
-def trace(session: Session, plan: PlanInfo) -> Ledger:
-    """Make the edits of a plan once more, from its base version, and note who moves by each."""
-    # A plan without a number has no changes: the base itself.
-    room = furnish(session, replace(plan, id=0))
+def current_moves(session: Session, rooms: Rooms, plan: PlanInfo) -> tuple[PlanInfo, Room, pd.DataFrame]:
+    """Return a plan as it is now with its room, and who moves by it."""
+    while True:
+        room = rooms.enter(session, plan)
+        moves = room.census.ledger()
+        if rooms.is_current(room):
+            return plan, room, moves
+        # Somebody's edit was committed meanwhile: what was read may be of both.
+        plan = get_plan(session, plan.id)
+
+
+def trace(session: Session, plan: PlanInfo, rooms: Rooms | None = None) -> Ledger:
+    """Make the edits of a plan once more, from its base version, and note who moves by each.
+
+    Parameters
+    ----------
+    session
+        Where to read.
+    plan
+        The plan.
+    rooms
+        The drafts of this process: its base need not be read again.
+    """
+    room = (rooms or Rooms()).start(session, plan)
     names = _authors(session, plan)
     edits: list[dict[str, Any]] = []
     changes: list[Change] = []
@@ -320,9 +341,11 @@ def _visible(
     return pd.Series([key in seen for key in keys], index=frame.index, dtype=bool)
 
 
-def gather_ledger(session: Session, plan: PlanInfo, caller: Caller | None) -> LedgerData:
+def gather_ledger(
+    session: Session, plan: PlanInfo, caller: Caller | None, rooms: Rooms | None = None
+) -> LedgerData:
     """Return everything that the workbook of a plan's ledger says. See `named` for who sees names."""
-    ledger = trace(session, plan)
+    ledger = trace(session, plan, rooms)
     territory = session.get_one(models.Territory, plan.territory_id)
     return LedgerData(
         plan=plan.name,

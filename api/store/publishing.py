@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from api.store.rooms import Rooms
     from api.store.versions import VersionInfo
 
 
@@ -44,6 +45,7 @@ def publish_plan(
     *,
     account: str | None = None,
     actor: audit.Actor | None = None,
+    rooms: Rooms | None = None,
 ) -> VersionInfo:
     """Publish a plan as a new version, in the caller's one transaction: all of it, or nothing.
 
@@ -74,7 +76,7 @@ def publish_plan(
             f"the plan is based on {plan.base}, {current.code} is in force",
             remedy="请基于现行版本新建方案，再重做修改。",
         )
-    ledger = ledgers.trace(session, plan)
+    ledger = ledgers.trace(session, plan, rooms)
     found = successions(_base_draft(session, current), ledger.changes)
     progress(0.2, "写入新版本")
     draft = versions.add_version(session, plan.territory)

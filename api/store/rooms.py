@@ -143,6 +143,11 @@ class Rooms:
             room.census.judge_by(read_profile(session, room.base.territory).profile, rules)
         return room
 
+    def start(self, session: Session, plan: PlanInfo) -> Room:
+        """Return a room with the base of a plan and none of its changes, for whoever makes them once more."""
+        base = self._base(session, plan)
+        return Room(plan.id, 0, base.draft.copy(), base.census.twin(), base)
+
     def promise(self, session: Session, room: Room, step: Step) -> None:
         """Let a room take the place of the former one when the session commits, and not if it does not."""
         promise = Promise(room, step, session)

@@ -125,6 +125,11 @@ class House:
             while _is_alive(each):
                 os.sched_yield()
 
+    @property
+    def version(self) -> str:
+        """The version in force."""
+        return str(self.get("territories")[0]["current_version"])
+
     def get(self, path: str, **params: Any) -> Any:
         assert self.client is not None
         answer = self.client.get(f"/api/{path}", params=params)
@@ -187,7 +192,7 @@ class Held:
             self._connection.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def house(make_board: Callable[..., Place]) -> Iterator[House]:
     """Serve a published board of 36 grids and some thousand households, with the points to hold at."""
     # Not pytest's own folder: its path may be too long for a socket, and closed to the user postgres.
@@ -240,6 +245,7 @@ SPLIT = {
     "codes": ["G0700"],
     "line": [[121.4083, 31.0666], [121.4084, 31.0701]],
 }
+MERGE_NORTH = {"operation": "merge", "codes": ["G0303", "G0304"]}
 MERGE_BACK = {"operation": "merge", "codes": ["G0002", "G0000"]}
 
 
@@ -256,7 +262,7 @@ def agree(house: House, plan: int, version: str, before: str | None = None) -> N
         In force until then, when the plan was published.
     """
     published = before is not None
-    assert house.get("territories")[0]["current_version"] == version
+    assert house.version == version
     entry = house.get(f"plans/{plan}")
     assert entry["status"] == ("published" if published else "open")
     answer = house.get("lookup", **INSIDE)
@@ -309,35 +315,41 @@ def agree(house: House, plan: int, version: str, before: str | None = None) -> N
         assert house.get(f"versions/{version}/lineage") != []
 
 
+def after(version: str) -> str:
+    territory, number = version.rsplit("-v", 1)
+    return f"{territory}-v{int(number) + 1}"
+
+
 def test_kill_9_of_the_service_while_publishing(house: House) -> None:
-    plan = new_plan(house, MERGE, RENUMBER)
+    plan, old = new_plan(house, MERGE, RENUMBER), house.version
     for point in ("zones written", "ledger stored", "new version in force"):
         held = Held(house.cluster, point)
         job = house.publish(plan)
         backend = held.wait()
         # Everybody sees the old version until the very end, and nobody waits.
-        assert house.get("lookup", **INSIDE)["version"] == "board-v1"
+        assert house.get("lookup", **INSIDE)["version"] == old
         house.kill_service()
         held.let_go(backend)
         house.serve()
         assert house.get(f"jobs/{job}")["message"] == "服务重启", point
-        agree(house, plan, "board-v1")
+        agree(house, plan, old)
     held = Held(house.cluster, COMMIT)
     job = house.publish(plan)
     backend = held.wait()
-    assert house.get("lookup", **INSIDE)["version"] == "board-v1"
+    assert house.get("lookup", **INSIDE)["version"] == old
     house.kill_service()
     held.let_go(backend)  # the server had been told to commit: it does, whoever asked is gone
     house.serve()
-    assert house.get(f"jobs/{job}")["result"] == {"version": "board-v2"}
-    agree(house, plan, "board-v2", before="board-v1")
+    new = after(old)
+    assert house.get(f"jobs/{job}")["result"] == {"version": new}
+    agree(house, plan, new, before=old)
     following = new_plan(house, MERGE_BACK)
     assert house.finished(house.publish(following))["status"] == "done"
-    agree(house, following, "board-v3", before="board-v2")
+    agree(house, following, after(new), before=new)
 
 
 def test_kill_9_of_the_database_while_publishing(house: House) -> None:
-    plan = new_plan(house, MERGE, SPLIT)
+    plan, old = new_plan(house, MERGE_NORTH, SPLIT), house.version
     for point in ("subjects assigned", "lineage stored", "old version ended", "plan closed", COMMIT):
         held = Held(house.cluster, point)
         job = house.publish(plan)
@@ -347,9 +359,9 @@ def test_kill_9_of_the_database_while_publishing(house: House) -> None:
         house.cluster.start()
         # The service has lived through it: its job says that it failed, and the old version is whole.
         assert house.finished(job)["status"] == "failed", point
-        agree(house, plan, "board-v1")
+        agree(house, plan, old)
     job = house.publish(plan)
     assert house.finished(job)["status"] == "done"
     house.kill_database()
     house.cluster.start()
-    agree(house, plan, "board-v2", before="board-v1")
+    agree(house, plan, after(old), before=old)
