@@ -47,6 +47,9 @@ const SLIP_PX = 5;
 /** Milliseconds within which two clicks at one place are a double click, as in the map library. */
 const TWICE_MS = 250;
 
+/** Pixels that a zone is wide at least for its name to be written. */
+const LABEL_PX = 36;
+
 /** Degrees of CGCS2000 are used as those of WGS 84: they differ by less than a decimetre. */
 const extentOf = (/** @type {Bbox} */ bbox) => transformExtent(bbox, "EPSG:4326", "EPSG:3857");
 
@@ -70,7 +73,7 @@ export class GridMap {
     this.hollow = new Set();
     this.overlays = {
       circles: overlay(4, (feature) => styles.circle(feature.get("minutes"))),
-      labels: overlay(6, (feature) => this.#label(feature), "names"),
+      labels: overlay(6, (feature, resolution) => this.#label(feature, resolution), "names"),
       selection: overlay(5, () => styles.selection),
       stations: overlay(7, (feature, resolution) => this.#station(feature, resolution), "stations"),
       faults: overlay(8, (feature) =>
@@ -206,12 +209,12 @@ export class GridMap {
   }
 
   /** Names of zones, each at a point inside it.
-   * @param {{ name: string, point: LonLat }[]} labels
+   * @param {{ name: string, width: number, point: LonLat }[]} labels `width` of the zone in degrees
    */
   showLabels(labels) {
     refill(
       this.overlays.labels,
-      labels.map(({ name, point }) => new Feature({ geometry: new Point(fromLonLat(point)), name })),
+      labels.map(({ name, width, point }) => new Feature({ geometry: new Point(fromLonLat(point)), name, width: fromLonLat([width, 0])[0] })),
     );
   }
 
@@ -399,9 +402,12 @@ export class GridMap {
     return hits.sort((a, b) => rank[a.type] - rank[b.type]);
   }
 
-  /** @param {import("ol/Feature.js").FeatureLike} feature */
-  #label(feature) {
-    return styles.zoneLabel(feature.get("name"), true);
+  /** Names of zones too small for any are not even tried: thousands of them would slow every frame.
+   * @param {import("ol/Feature.js").FeatureLike} feature
+   * @param {number} resolution
+   */
+  #label(feature, resolution) {
+    return feature.get("width") / resolution < LABEL_PX ? undefined : styles.zoneLabel(feature.get("name"), true);
   }
 
   /** @param {import("ol/Feature.js").FeatureLike} feature @param {number} resolution */
