@@ -117,8 +117,10 @@ def _with_functional(place: Place) -> Place:
 
 @pytest.fixture(scope="session")
 def office_engine(service: Any) -> Iterator[Engine]:
-    """Return an engine on the service's database."""
+    """Return an engine on the service's database, which knows a second publisher too."""
     engine = make_engine(service.database)
+    with Session(engine) as session, session.begin():
+        accounts.add_account(session, "director", "周八", "publisher")
     yield engine
     engine.dispose()
 
@@ -140,7 +142,7 @@ def office(
         assignments.assign(session, version)
         checks.check(session, version)
         versions.publish(session, version, "首次发布")
-        for account in ("planner", "publisher", "viewer"):
+        for account in ("planner", "publisher", "director", "viewer"):
             accounts.add_grant(session, account, accounts.GrantedSubtree(code, None, personal_data=False))
     contexts: list[BrowserContext] = []
     seen: list[Any] = []

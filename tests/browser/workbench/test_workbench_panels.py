@@ -210,7 +210,7 @@ def test_comments_are_pinned_answered_and_resolved_and_company_is_seen(office: A
 
 
 def test_publishing_waits_for_a_second_person(office: Any, revision: Callable[[Page, int], None]) -> None:
-    page, boss = office.enter("publisher"), office.enter("planner")
+    page, planner = office.enter("publisher"), office.enter("planner")
     office.send(page, f"/api/territories/{office.code}/profile", {"approval": True}, "PUT")
     office.edit(page, 0, {"operation": "merge", "codes": ["G0000", "G0001"]})
     revision(page, 1)
@@ -220,24 +220,48 @@ def test_publishing_waits_for_a_second_person(office: Any, revision: Callable[[P
     expect(form.get_by_role("button", name="发布", exact=True)).to_have_count(0)
     form.get_by_role("button", name="关闭").click()
 
-    boss.locator("#plan-menu").click()
-    boss.locator("#plan-approve").click()
-    boss.locator("#question").get_by_label("附言").fill("请审批")
-    boss.locator("#question").get_by_role("button", name="申请审批").click()
-    expect(boss.locator("#question")).to_be_hidden()
-    page.reload()
-    page.locator("#plan-zones tbody tr[data-code]").first.wait_for()
-    page.locator("#plan-menu").click()
-    expect(page.locator("#plan-approve")).to_contain_text("审批通过")
-    page.locator("#plan-approve").click()
-    expect(form.locator(".moves tbody tr")).to_have_count(1)
-    form.get_by_role("button", name="审批通过").click()
-    expect(form).to_be_hidden()
+    planner.locator("#plan-menu").click()
+    planner.locator("#plan-approve").click()
+    planner.locator("#question").get_by_label("附言").fill("请审批")
+    planner.locator("#question").get_by_role("button", name="申请审批").click()
+    planner.wait_for_function("() => onegrid.store.state.plan.approval.state === 'asked'")
+
+    director = office.enter("director")
+    director.locator("#plan-menu").click()
+    expect(director.locator("#plan-approve")).to_contain_text("审批通过")
+    director.locator("#plan-approve").click()
+    theirs = director.locator("#question")
+    expect(theirs.locator(".moves tbody tr")).to_have_count(1)
+    theirs.get_by_role("button", name="审批通过").click()
+    director.wait_for_function("() => onegrid.store.state.plan.approval.state === 'given'")
+    director.locator("#publish").click()
+    expect(theirs.locator("#readiness")).to_contain_text("审批人不能自己发布")
+    expect(theirs.get_by_role("button", name="发布", exact=True)).to_have_count(0)
+
     page.locator("#publish").click()
-    expect(form.locator("#readiness")).to_contain_text("已由")
+    expect(form.locator("#readiness")).to_contain_text("已由 周八 审批")
     form.get_by_label("发布原因").fill("街道办公会通过")
     form.get_by_role("button", name="发布", exact=True).click()
-    expect(page.locator("#version-id")).to_contain_text(f"{office.code}-v2")
+    expect(page.locator("#version-id")).to_contain_text(f"{office.code}-v2", timeout=60_000)
+
+
+def test_grids_are_drawn_looked_at_and_taken_as_a_plan(office: Any) -> None:
+    page = office.enter()
+    page.locator("#plan").select_option("")
+    page.locator("#propose-start").click()
+    form = page.locator("#question")
+    form.get_by_label("按网格数").check()
+    form.locator("#propose-zones").fill("8")
+    form.get_by_role("button", name="开始划分").click()
+    report = page.locator("#proposal")
+    expect(report).to_contain_text("紧凑度", timeout=60_000)
+    assert page.evaluate("onegrid.map.marks.proposed.getSource().getFeatures().length") == 8
+    report.get_by_role("button", name="采纳为方案").click()
+    form.get_by_label("名称").fill("八格方案")
+    form.get_by_role("button", name="建立并打开").click()
+    expect(page.locator("#plan option:checked")).to_have_text("八格方案")
+    expect(page.locator("#plan-zones tbody tr[data-code]")).to_have_count(8)
+    expect(report).to_be_hidden()
 
 
 def test_everything_is_done_by_keyboard_and_fits_a_small_screen(

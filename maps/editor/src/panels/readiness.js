@@ -11,7 +11,7 @@ const LISTED = 8;
  * @param {import("../state").State} state
  * @param {number} waiting edits that are not with the service yet
  */
-export function readiness({ plan, zones, faults, level }, waiting) {
+export function readiness({ plan, zones, faults, level, me }, waiting) {
   const planned = /** @type {import("../contract").PlanZone[]} */ (zones ?? []);
   const broken = planned.filter(({ warnings }) => warnings?.some(({ severity }) => severity === "warning"));
   const errors = (faults ?? []).filter((fault) => fault.severity === "error" && fault.level === level).length;
@@ -32,6 +32,7 @@ export function readiness({ plan, zones, faults, level }, waiting) {
         ),
     ),
     point(errors === 0 ? "done" : "warn", errors === 0 ? t("ready.faults.none") : t("ready.faults", errors)),
+    approval?.required && isApprover(approval, me) && point("bad", t("ready.approver")),
     approval?.required &&
       point(
         approval.state === "given" ? "done" : "bad",
@@ -39,6 +40,12 @@ export function readiness({ plan, zones, faults, level }, waiting) {
       ),
   );
 }
+
+/** Whether somebody has approved the plan, and so may not publish it.
+ * @param {import("../contract").PlanEntry["approval"]} approval
+ * @param {import("../contract").Me | null} me
+ */
+export const isApprover = (approval, me) => approval?.state === "given" && me !== null && approval.approved_by === (me.display_name || me.name);
 
 /** @param {"done" | "warn" | "bad"} kind @param {string} text @param {import("../dom").Child} [more] */
 const point = (kind, text, more) => h("li", { class: kind }, h("span", {}, text), more);

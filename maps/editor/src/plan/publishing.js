@@ -3,7 +3,7 @@ import * as api from "../api.js";
 import * as plans from "../plans-api.js";
 import { h } from "../dom.js";
 import { t } from "../language.js";
-import { readiness } from "../panels/readiness.js";
+import { isApprover, readiness } from "../panels/readiness.js";
 import { moved } from "./changes.js";
 
 /** Milliseconds between two looks at a job. */
@@ -23,7 +23,7 @@ export class Publishing {
       const { store } = this.bench;
       const [fresh, moves] = await Promise.all([api.plan(plan.id), api.ledger(plan.id)]);
       store.set({ moves, plan: { ...fresh, revision: store.state.plan?.revision ?? fresh.revision } });
-      const blocked = this.bench.sending.waiting > 0 || (fresh.approval?.required === true && fresh.approval.state !== "given");
+      const blocked = this.bench.sending.waiting > 0 || (fresh.approval?.required === true && (fresh.approval.state !== "given" || isApprover(fresh.approval, store.state.me)));
       const given = await this.bench.ask({
         title: t("publish.title", plan.name),
         lead: t("publish.lead", moved(moves, level, "household"), moved(moves, level, "business"), moved(moves, level, "institution")),

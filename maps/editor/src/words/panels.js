@@ -106,6 +106,7 @@ export default {
   "ready.faults.none": ["现行版本没有错误", "The version has no errors"],
   "ready.faults": ["现行版本有 {0} 个错误；发布时会重新检查，仍在的错误须先修复或登记豁免", "The version has {0} errors; publishing checks again, and those that remain must be mended or excepted first"],
   "ready.approved": ["已由 {0} 审批", "Approved by {0}"],
+  "ready.approver": ["审批人不能自己发布，请由另一位发布员发布", "Whoever approves does not publish: another publisher has to"],
   "ready.asked": ["{0} 已申请审批，等待另一位发布员通过", "{0} has asked for approval; another publisher has to give it"],
   "ready.unapproved": ["本单位要求第二人审批，尚未申请", "The office asks for a second person's approval; none was asked for"],
   "job.busy": ["{0} {1}%", "{0} {1}%"],
