@@ -107,7 +107,7 @@ def change_of(
     vertices = new_vertices(before, put)
     woven = weave(draft, level, vertices, reach)
     below, gone = follow_below(draft, level, put, before)
-    beside = follow_beside(draft, level, put, before)
+    beside = follow_beside(draft, level, put, before, reach)
     later = {zone.key for zone in (*below, *beside)}
     return Change(
         operation,
@@ -245,10 +245,13 @@ def _home(old: str | None, parents: NDArray[np.object_], areas: NDArray[np.float
 
 
 def follow_beside(
-    draft: Draft, level: str, put: Sequence[PlanZone], before: Sequence[PlanZone]
+    draft: Draft,
+    level: str,
+    put: Sequence[PlanZone],
+    before: Sequence[PlanZone],
+    reach: shapely.Geometry,
 ) -> list[PlanZone]:
     """Let zones that group this level's (functional zones of communities) follow: each is the union of its members."""
-    reach = shapely.union_all([zone.geometry for zone in (*before, *put)])
     gone = {zone.code for zone in before}
     was = {zone.code: zone for zone in before}
     follow = []
