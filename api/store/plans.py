@@ -145,7 +145,9 @@ def get_plan(session: Session, number: int, *, lock: bool = False) -> PlanInfo:
         It is locked by another, and stays so: it is being published.
     """
     query = _plans().where(models.Plan.id == number).execution_options(populate_existing=True)
-    row = (_locked(session, query) if lock else session.execute(query)).one_or_none()
+    if lock:
+        _lock(session, number)
+    row = session.execute(query).one_or_none()
     if row is None:
         raise NotFoundError(
             f"没有编号为 {number} 的方案。", f"no plan {number}", remedy="请在方案列表中选择。"
@@ -307,11 +309,11 @@ def _plans() -> Any:  # noqa: ANN401  a select of three entities
     )
 
 
-def _locked(session: Session, query: Any) -> Any:  # noqa: ANN401  a select, and its result
+def _lock(session: Session, number: int) -> None:
     # Publishing a city takes minutes: whoever edits it meanwhile is told so, and holds no connection of the pool.
     session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{LOCK_WAIT_MS}ms"})
     try:
-        found = session.execute(query.with_for_update(of=models.Plan))
+        session.execute(select(models.Plan.id).where(models.Plan.id == number).with_for_update())
     except OperationalError as error:
         if not isinstance(error.orig, LockNotAvailable):
             raise
@@ -321,7 +323,6 @@ def _locked(session: Session, query: Any) -> Any:  # noqa: ANN401  a select, and
             remedy="请稍候再试；发布完成后方案只读。",
         ) from error
     session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
-    return found
 
 
 def _info(plan: models.Plan, territory: str, base: str) -> PlanInfo:
