@@ -11,12 +11,10 @@ from geo.partition.ground import faces_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shapely import MultiPolygon, Point, Polygon
+    from shapely import Point, Polygon
 
 
-def block_at(
-    point: Point, streets: Iterable[shapely.Geometry], within: Polygon | MultiPolygon
-) -> Polygon | None:
+def block_at(point: Point, streets: Iterable[shapely.Geometry], within: shapely.Geometry) -> Polygon | None:
     """Return the face between streets that a point lies in.
 
     Parameters
@@ -26,7 +24,7 @@ def block_at(
     streets
         Lines in lon/lat: all that touch ``within``, or more.
     within
-        What is looked at: its own border bounds blocks too.
+        What is looked at, an area: its own border bounds blocks too.
 
     Returns
     -------

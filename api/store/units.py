@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import shapely
+from shapely import MultiPolygon, Polygon
 from sqlalchemy import bindparam, text
 
 from api.store.territories import boundary_of
@@ -13,7 +14,6 @@ from geo.partition.rules import IGNORED
 from geo.units import block_at
 
 if TYPE_CHECKING:
-    from shapely import MultiPolygon, Polygon
     from sqlalchemy.orm import Session
 
 Kind = Literal["estate", "building", "block"]
@@ -57,8 +57,8 @@ def unit_at(
     names
         Whether the caller may see names.
     """
-    orders: dict[str, tuple[Kind, ...]] = {"auto": ("estate", "block", "building")}
-    for wanted in orders.get(kind, (kind,)):
+    order: tuple[Kind, ...] = ("estate", "block", "building") if kind == "auto" else (kind,)
+    for wanted in order:
         found = (
             _block(session, territory_id, lon, lat)
             if wanted == "block"
@@ -80,7 +80,11 @@ def _footprint(session: Session, territory_id: int, lon: float, lat: float, kind
         ),
         {"territory": territory_id, "kind": kind, "lon": lon, "lat": lat},
     ).first()
-    return None if row is None else Unit(kind, row.name, shapely.from_wkb(bytes(row.wkb)))
+    if row is None:
+        return None
+    footprint = shapely.from_wkb(bytes(row.wkb))
+    assert isinstance(footprint, Polygon | MultiPolygon)  # noqa: S101  a footprint is an area
+    return Unit(kind, row.name, footprint)
 
 
 def _block(session: Session, territory_id: int, lon: float, lat: float) -> Unit | None:

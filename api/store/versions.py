@@ -311,7 +311,9 @@ def publish(
         It is published already.
     """
     info = require_draft(get_version(session, version))
-    session.execute(text("SELECT 1 FROM territory WHERE id = :id FOR NO KEY UPDATE"), {"id": info.territory_id})
+    session.execute(
+        text("SELECT 1 FROM territory WHERE id = :id FOR NO KEY UPDATE"), {"id": info.territory_id}
+    )
     against = obstacles(session, info)
     if not reason.strip():
         against.insert(0, "没有填写发布原因")

@@ -63,7 +63,9 @@ def test_a_planner_accepts_declines_decides_and_undoes(desk: Any) -> None:
         (change["code"], "from"),
         (overlap["recipient"], "to"),
     }
-    row = page.locator(f"[data-proposal='{overlap['number']}'] .area-changes tr[data-code='{change['code']}']")
+    row = page.locator(
+        f"[data-proposal='{overlap['number']}'] .area-changes tr[data-code='{change['code']}']"
+    )
     expect(row).to_contain_text(f"{change['before_m2']:,.0f}")
     expect(row).to_contain_text(f"{change['after_m2']:,.0f}")
 
