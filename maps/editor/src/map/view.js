@@ -114,7 +114,11 @@ export class GridMap {
       if (!this.planned) clicked(event);
     });
     this.map.on("pointermove", (event) => {
-      if (event.dragging) return;
+      if (event.dragging) {
+        // The figures of the edit stand beside the pointer now, not those of the zone under it.
+        events.onhover(null, event.pixel);
+        return;
+      }
       events.onpointer(lonLat(event.coordinate));
       const [first] = this.#hits(event.pixel);
       elements.map.style.cursor = first ? "pointer" : "";
