@@ -8,7 +8,7 @@ side; without that, to the edge of the place. A side is named by what most of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
@@ -134,9 +134,9 @@ class _Roads:
         same = line[1:] == line[:-1]
         start, end = coords[:-1][same], coords[1:][same]
         self.names = named["name"].astype(str).str.strip().to_numpy()[line[:-1][same]]
-        self.pieces = (
-            shapely.linestrings(np.stack([start, end], axis=1)) if len(start) else np.empty(0, object)
-        )
+        # Stacked pairs, so that an array comes back; none at all make an empty one.
+        drawn = shapely.linestrings(np.stack([start, end], axis=1)) if len(start) else []
+        self.pieces: NDArray[np.object_] = np.asarray(drawn, dtype=object)
         self.turn = np.arctan2(*(end - start).T[::-1]) if len(start) else np.empty(0)
         self.tree = shapely.STRtree(self.pieces)
 
