@@ -52,7 +52,7 @@ export function linesOf(answer, before, level) {
 const tail = (code) => (code.length > 6 ? `…${code.slice(-3)}` : code);
 
 /** A warning without the zone's own name. @param {string} warning @param {string} name */
-const shortly = (warning, name) => (warning.startsWith(name) ? warning.slice(name.length).trim() : warning);
+const shortly = (warning, name) => (warning.startsWith(name) ? warning.slice(name.length).trim().replace(/^的/, "") : warning);
 
 /** Asks for previews, and says what they say. */
 export class Live {
