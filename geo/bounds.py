@@ -8,7 +8,7 @@ side; without that, to the edge of the place. A side is named by what most of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import shapely
@@ -135,7 +135,7 @@ class _Roads:
         start, end = coords[:-1][same], coords[1:][same]
         self.names = named["name"].astype(str).str.strip().to_numpy()[line[:-1][same]]
         # Stacked pairs, so that an array comes back; none at all make an empty one.
-        drawn = shapely.linestrings(np.stack([start, end], axis=1)) if len(start) else []
+        drawn: Any = shapely.linestrings(np.stack([start, end], axis=1)) if len(start) else []
         self.pieces: NDArray[np.object_] = np.asarray(drawn, dtype=object)
         self.turn = np.arctan2(*(end - start).T[::-1]) if len(start) else np.empty(0)
         self.tree = shapely.STRtree(self.pieces)
