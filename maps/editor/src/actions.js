@@ -28,6 +28,8 @@ export class Actions {
      * @type {(plan: import("./contract").PlanEntry, level: string) => Promise<import("./contract").PlanZone[]>}
      */
     this.planZones = async () => [];
+    /** Opens a plan; set by the workbench. @type {(number: number) => Promise<void>} */
+    this.openPlan = async () => {};
   }
 
   /** Runs an act; its failure is shown, with a way to try again.
@@ -90,15 +92,17 @@ export class Actions {
   async #open(territory, wanted, link) {
     const round = ++this.round;
     const moved = this.store.state.version?.territory.code !== territory;
-    const versions = await api.versions(territory);
     const known = this.store.state.territories.find(({ code }) => code === territory);
+    // The version is asked for along with the list that says whether there is one of that name.
+    const likely = wanted ?? known?.current_version;
+    const [versions, early] = await Promise.all([api.versions(territory), likely ? orNull(api.version(likely)) : null]);
     const code =
       versions.find(({ version }) => version === wanted)?.version ?? known?.current_version ?? versions[0]?.version;
     if (!code) {
       this.store.set({ versions, version: null });
       return;
     }
-    const version = await api.version(code);
+    const version = early?.version === code ? early : await api.version(code);
     if (round !== this.round) return;
     const level = link.level && levelOf(version, link.level) ? link.level : openingLevel(version);
     const shown = new Set([...this.store.state.shown].filter((name) => EXTRAS.has(name)));
@@ -120,9 +124,10 @@ export class Actions {
     const stamp = `${version.version}.${version.checked_at ?? ""}`;
     this.map.showVersion(version, (layer) => api.tiles(version.version, layer, stamp));
     if (moved) this.map.fit(version.territory.bbox);
-    const rest = Promise.all([api.faults(code), api.stations(code)]);
-    await this.#loadZones(round);
-    const [faults, stations] = await rest;
+    // The zones of a plan that the link names are read instead of the version's, which nobody would see.
+    await (link.plan ? this.openPlan(Number(link.plan)) : this.#loadZones(round));
+    if (round !== this.round) return;
+    const [faults, stations] = await Promise.all([api.faults(code), api.stations(code)]);
     if (round !== this.round) return;
     this.store.set({ faults, stations });
     if (link.zone) this.selectZone(level, link.zone, null, true);
@@ -343,6 +348,13 @@ export class Actions {
 
 /** The language chosen on an earlier visit. @returns {"zh" | "en"} */
 export const languageKept = () => (localStorage.getItem(LANGUAGE_KEY) === "en" ? "en" : "zh");
+
+/** An answer that may fail: what is needed is asked for again then, and says so.
+ * @template T
+ * @param {Promise<T>} answer
+ * @returns {Promise<T | null>}
+ */
+const orNull = (answer) => answer.catch(() => null);
 
 /** What may be shown besides levels. */
 const EXTRAS = new Set(["streets", "footprints", "labels", "stations", "faults"]);

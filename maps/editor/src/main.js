@@ -236,13 +236,10 @@ addEventListener("hashchange", () => void start(permalink.read(location.hash)));
 
 /** @param {permalink.Link} link */
 async function start(link) {
-  const mine = ++starts;
-  await actions.start(link);
-  if (mine === starts && link.plan && /^\d+$/.test(link.plan)) await bench.openPlan(Number(link.plan));
+  const plan = /^\d+$/.test(link.plan ?? "") ? link.plan : undefined;
+  if (plan) bench.expect(Number(plan), link.level ?? "grid");
+  await actions.start({ ...link, plan });
 }
-
-/** How often the page was opened at a link: a plan is opened only for the last one. */
-let starts = 0;
 
 const link = permalink.read(location.hash);
 if (link.colour && COLOURS.includes(/** @type {import("./state").Colour} */ (link.colour))) {

@@ -52,7 +52,12 @@ export class Workbench {
     this.checked = "";
     /** Codes that zones of the plan have or had, never proposed again. @type {Set<string>} */
     this.seen = new Set();
+    /** Answers asked for before the page knows what they are of: the link's plan, and its zones.
+     * @type {{ number: number, level: string, plan: Promise<any>, zones: Promise<any> } | null}
+     */
+    this.expected = null;
     actions.planZones = (plan, level) => this.#readZones(plan, level);
+    actions.openPlan = (number) => this.openPlan(number);
     store.on(["plan"], ({ plan }) => this.#watch(plan?.id ?? 0));
     store.on(["zones"], ({ zones, picked }) => {
       for (const { code } of zones ?? []) this.seen.add(code);
@@ -96,10 +101,29 @@ export class Workbench {
 
   // ---- opening
 
+  /** Asks for a plan that is opened as soon as the page knows where: its zones are most of what is to be read.
+   * @param {number} number
+   * @param {string} level the likely one
+   */
+  expect(number, level) {
+    const expected = { number, level, plan: api.plan(number), zones: api.planZones(number, level) };
+    // A failure is told by whoever asks again.
+    for (const answer of [expected.plan, expected.zones]) answer.catch(() => {});
+    this.expected = expected;
+  }
+
   /** @param {number} number */
   openPlan(number) {
     return this.actions.attempt(async () => {
-      const plan = await api.plan(number);
+      const early = this.expected?.number === number ? this.expected.plan.catch(() => null) : null;
+      /** @type {import("./contract").PlanEntry} */ let plan;
+      try {
+        plan = (await early) ?? (await api.plan(number));
+      } catch (error) {
+        // Without the plan the version is shown.
+        if (!this.store.state.plan && !this.store.state.zones) void this.actions.reloadZones();
+        throw error;
+      }
       if (this.store.state.version?.version !== plan.base) {
         if (this.store.state.version?.territory.code !== plan.territory) await this.actions.openTerritory(plan.territory);
         await this.actions.openVersion(plan.base);
@@ -183,7 +207,9 @@ export class Workbench {
 
   /** @param {import("./contract").PlanEntry} plan @param {string} level @returns {Promise<PlanZone[]>} */
   async #readZones(plan, level) {
-    const answer = await api.planZones(plan.id, level);
+    const early = this.expected?.number === plan.id && this.expected.level === level ? this.expected.zones : null;
+    this.expected = null;
+    const answer = (await early?.catch(() => null)) ?? (await api.planZones(plan.id, level));
     const now = this.store.state.plan;
     if (now?.id === plan.id && now.revision !== answer.revision) {
       this.store.set({ plan: { ...now, revision: answer.revision } });

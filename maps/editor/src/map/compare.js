@@ -11,6 +11,7 @@ import Stroke from "ol/style/Stroke.js";
 import Style from "ol/style/Style.js";
 import Text from "ol/style/Text.js";
 import palette from "../../palette.json";
+import { tailOf } from "../plan/codes.js";
 import * as layers from "./layers.js";
 import { FONT } from "./styles.js";
 
@@ -206,7 +207,7 @@ function pieceStyle(feature, resolution) {
       resolution > 12
         ? undefined
         : new Text({
-            text: `${from ?? "∅"} → ${to ?? "∅"}`,
+            text: [from, to].map((code) => (code === null ? "∅" : tailOf(code))).join(" → "),
             font: `600 12px ${FONT}`,
             fill: new Fill({ color: palette.selection }),
             stroke: new Stroke({ color: "#ffffffe6", width: 3.5 }),

@@ -126,12 +126,13 @@ const toggle = (name, label, on, actions, fixed) =>
 export function legend(store) {
   const card = h("section", { class: "card legend", id: "legend", "aria-label": t("legend") });
   const draw = () => {
-    const { version, level, colour, zones, subject } = store.state;
+    const { version, level, colour, zones, subject, compared } = store.state;
     const named = version && levelOf(version, level);
     const circles = subject?.type === "station" ? (subject.circles ?? []) : [];
-    card.hidden = !named;
-    if (!named) return;
     const shown = coloured(zones ?? [], colour, contextOf(store.state));
+    const differing = compared?.way === "difference";
+    card.hidden = !named || (!shown && !differing && circles.length === 0);
+    if (!named || card.hidden) return;
     const unit = /** @type {string[]} */ (["households", "people", "businesses", "institutions"]).includes(colour) ? t(`unit.${colour}`) : "";
     fill(
       card,
@@ -164,6 +165,7 @@ export function legend(store) {
             ),
         ),
       ],
+      differing && h("ul", {}, h("li", {}, h("i", { style: `background:${palette.selection}59` }), h("span", { class: "group" }, t("legend.differences")))),
       circles.length > 0 &&
         h(
           "ul",
@@ -181,7 +183,7 @@ export function legend(store) {
         ),
     );
   };
-  store.on(["version", "level", "colour", "zones", "subject", "profile", "parents", "departments", "language"], draw);
+  store.on(["version", "level", "colour", "zones", "subject", "profile", "parents", "departments", "compared", "language"], draw);
   draw();
   return card;
 }

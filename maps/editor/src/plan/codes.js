@@ -30,3 +30,6 @@ export function nextCodes(taken, beside, count = 1) {
   for (let sequence = 1; sequence <= Math.min(highest, most) && found.length < count; sequence += 1) offer(sequence);
   return found;
 }
+
+/** The end of a code, by which neighbours differ. @param {string} code */
+export const tailOf = (code) => (code.length > 6 ? `…${code.slice(-3)}` : code);

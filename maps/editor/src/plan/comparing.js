@@ -25,6 +25,8 @@ export class Comparing {
     this.bench = bench;
     /** What was read last. */
     this.read = "";
+    /** What zones were coloured by before they were compared. @type {import("../state").Colour | null} */
+    this.coloured = null;
     const { store } = bench;
     store.on(["compared", "level", "plan"], () => this.#read());
     store.on(["compared", "version", "level", "plan", "shown"], () => this.#show());
@@ -45,12 +47,14 @@ export class Comparing {
     const older = versions.filter(({ number, status }) => status === "published" && number < (versions.find((one) => one.version === version.version)?.number ?? 0));
     const before = plan ? plan.base : (older[0]?.version ?? versions.find((one) => one.version !== version.version)?.version ?? version.version);
     this.bench.store.set({ compared: { before, after: plan ? "" : version.version, way: "difference", comparison: null }, tab: "compare" });
+    this.#mute();
   }
 
   close() {
     if (!this.bench.store.state.compared) return;
     const { plan, tab } = this.bench.store.state;
     this.bench.store.set({ compared: null, ...(tab === "compare" && { tab: plan ? "plan" : "zones" }) });
+    this.#mute();
   }
 
   /** @param {Partial<Shown>} change */
@@ -59,6 +63,18 @@ export class Comparing {
     if (!compared) return;
     const other = "before" in change || "after" in change;
     this.bench.store.set({ compared: { ...compared, ...change, ...(other && { comparison: null }) } });
+  }
+
+  /** Takes the colour from the zones while they are compared, in which differences would drown, and gives it back after. */
+  #mute() {
+    const { compared, colour } = this.bench.store.state;
+    if (compared && this.coloured === null) {
+      this.coloured = colour;
+      this.bench.actions.setColour("none");
+    } else if (!compared && this.coloured !== null) {
+      if (colour === "none") this.bench.actions.setColour(this.coloured);
+      this.coloured = null;
+    }
   }
 
   #read() {

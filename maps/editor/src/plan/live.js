@@ -2,6 +2,7 @@
 import { Problem } from "../api.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
+import { tailOf } from "./codes.js";
 import { warningsOf } from "./rules.js";
 
 /**
@@ -33,10 +34,10 @@ export function linesOf(answer, before, level) {
     if (was.has(zone.code) && old === now) continue;
     const [rule] = warningsOf(zone);
     const counts = was.has(zone.code) ? `${figures.whole(old, "?")} → ${figures.whole(now, "?")}` : `${t("live.new")} ${figures.whole(now, "?")}`;
-    lines.push({ strong: tail(zone.code), text: rule ? `${counts}  ${shortly(rule, zone.name)}` : counts, ...(rule && { kind: /** @type {const} */ ("warning") }) });
+    lines.push({ strong: tailOf(zone.code), text: rule ? `${counts}  ${shortly(rule, zone.name)}` : counts, ...(rule && { kind: /** @type {const} */ ("warning") }) });
   }
   for (const { level: of, code } of answer.deleted) {
-    if (of === level) lines.push({ strong: tail(code), text: `${figures.whole(was.get(code)?.counts.household, "?")} → ${t("live.gone")}` });
+    if (of === level) lines.push({ strong: tailOf(code), text: `${figures.whole(was.get(code)?.counts.household, "?")} → ${t("live.gone")}` });
   }
   const shown = lines.slice(0, MOST_ZONES);
   if (lines.length > MOST_ZONES) shown.push({ text: t("live.more", lines.length - MOST_ZONES), kind: "quiet" });
@@ -47,9 +48,6 @@ export function linesOf(answer, before, level) {
   shown.push({ text: moves.length > 0 ? t("live.moves", moves.join(" ")) : t("live.moves.none"), kind: "quiet" });
   return shown;
 }
-
-/** The end of a code, by which neighbours differ. @param {string} code */
-const tail = (code) => (code.length > 6 ? `…${code.slice(-3)}` : code);
 
 /** A warning without the zone's own name. @param {string} warning @param {string} name */
 const shortly = (warning, name) => (warning.startsWith(name) ? warning.slice(name.length).trim().replace(/^的/, "") : warning);

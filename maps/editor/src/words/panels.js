@@ -150,6 +150,7 @@ export default {
   "comment.reopen": ["重新打开", "Reopen"],
   "comment.resolved": ["{0} 于 {1} 解决", "resolved by {0}, {1}"],
   "compare": ["对比", "Compare"],
+  "legend.differences": ["换了网格的地块", "Ground that changed zones"],
   "tab.compare": ["对比", "Compare"],
   "compare.before": ["原", "Before"],
   "compare.after": ["新", "After"],
