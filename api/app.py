@@ -34,6 +34,7 @@ from api.routes import (
     plans,
     profiles,
     proposals,
+    registers,
     renumberings,
     repairs,
     search,
@@ -123,8 +124,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
         sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
-        briefings, plan_life, ledgers, comparisons, plans, profiles, renumberings, units, proposals, comments, events,
-        repairs, fusions, audit, tiles, pages, docs,
+        briefings, plan_life, ledgers, comparisons, plans, profiles, registers, renumberings, units, proposals,
+        comments, events, repairs, fusions, audit, tiles, pages, docs,
     ):  # fmt: skip
         app.include_router(module.router, max_body_size=BODY_BYTES)
     app.include_router(loads.router, max_body_size=settings.upload_mb * 2**20)

@@ -230,6 +230,16 @@ class StationEntry(_Answer):
     point: Point
 
 
+class ZoneBounds(_Answer):
+    """四至: what bounds a zone on its four sides, along the most of a side first."""
+
+    east: list[str] = Field(examples=[["沪闵路"]])
+    south: list[str]
+    west: list[str]
+    north: list[str]
+    text: str = Field(examples=["东至沪闵路，南至北松公路，西至中春路，北至春申塘"])
+
+
 class ZoneDetails(_ZoneFigures):
     """One zone with everything about it."""
 
@@ -237,6 +247,7 @@ class ZoneDetails(_ZoneFigures):
     level: str
     parent: ParentZone | None
     children: int
+    bounds: ZoneBounds
     stations: list[StationEntry]
     faults: list[int] = Field(description="numbers of the faults that name it")
     staff: list[Staff]

@@ -63,6 +63,11 @@ class Bounds:
     north: tuple[str, ...] = ()
 
     @property
+    def told(self) -> dict[str, Any]:
+        """Lists of names by side, and ``text``: as answers have them."""
+        return {**{side: list(getattr(self, side)) for side in SIDES}, "text": self.zh}
+
+    @property
     def zh(self) -> str:
         """In the words of a register.
 
