@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from api.store import audit
 from api.store.accounts import personal_scope
+from api.store.boundaries import bounds_of_stored
 from api.store.errors import NotFoundError
 from api.store.versions import get_version, list_versions
 from geo.records import SUBJECT_KINDS
@@ -154,6 +155,7 @@ def describe_zone(
         about = f"{version.code}/{level}/{code}"
         audit.record(session, caller.actor, audit.DISCLOSURE, about, shown="staff.phone", persons=len(staff))
     geometry = json.loads(details.pop("geometry"))
+    details["bounds"] = bounds_of_stored(session, version.territory_id, zone_id).told
     return {"version": version.code, "level": level, **zone, **details, "staff": staff, "geometry": geometry}
 
 
@@ -319,16 +321,18 @@ def _fault_figures(session: Session, version: VersionInfo) -> dict[str, Any]:
 
 
 def _coverage(session: Session, version: VersionInfo) -> list[dict[str, Any]]:
-    total = session.scalar(
-        text("SELECT count(*) FROM subject WHERE territory_id = :territory AND kind = 'household'"),
-        {"territory": version.territory_id},
-    )
     rows = session.execute(
         text("""
             SELECT minutes, (reached ->> 'household')::bigint FROM circle
             WHERE version_id = :version AND station_id IS NULL ORDER BY minutes
         """),
         {"version": version.id},
+    ).all()
+    if not rows:  # a city's households are not counted for nothing
+        return []
+    total = session.scalar(
+        text("SELECT count(*) FROM subject WHERE territory_id = :territory AND kind = 'household'"),
+        {"territory": version.territory_id},
     )
     return [
         {
