@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import drawing
@@ -70,10 +70,15 @@ def list_zones(
     since: Annotated[
         int | None, Query(ge=0, le=2**62, description="only zones changed after this revision")
     ] = None,
+    accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
+    if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """返回方案某一层级的网格，含图形、户数、人数、面积等指标和违反的规则；给出 since 时只返回该修订号之后变动的。"""
     memberships.plan_for_reader(session, caller, number)
-    return drawing.zones_answer(drafts.zones_of(session, services.rooms, number, level, since=since))
+    if since is not None:
+        return drawing.zones_answer(drafts.zones_of(session, services.rooms, number, level, since=since))
+    packed = drafts.zones_written(session, services.rooms, number, level, drawing.packed_zones)
+    return drawing.packed_answer(packed, accept_encoding, if_none_match)
 
 
 @router.post("/plans/{number}/preview", summary="预览修改 Preview", responses=EDITED)

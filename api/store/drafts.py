@@ -32,6 +32,7 @@ __all__ = [
     "redo",
     "undo",
     "zones_of",
+    "zones_written",
 ]
 
 _TOUCHED = text(
@@ -245,6 +246,28 @@ def zones_of(
     standing = [room.draft.zone(level, code) for code in touched if (level, code) in room.draft]
     gone = tuple((level, code) for code in touched if (level, code) not in room.draft)
     return ZoneList(plan, tuple(_states(room, standing, None)), gone, tuple(room.pending))
+
+
+def zones_written(
+    session: Session, rooms: Rooms, number: int, level: str, write: Callable[[ZoneList], bytes]
+) -> bytes:
+    """Return what ``write`` makes of the zones of a level: written once for each revision of the plan.
+
+    Parameters
+    ----------
+    session, rooms, number, level
+        As for `zones_of`.
+    write
+        Makes the answer; nothing but the zones goes into it.
+    """
+    room = rooms.enter(session, get_plan(session, number))
+    key = (level, room.census.rules, *room.pending)
+    kept = room.written.get(key)
+    if kept is None:
+        kept = write(zones_of(session, rooms, number, level))
+        if rooms.is_current(room):
+            room.written[key] = kept
+    return kept
 
 
 # ---- inside

@@ -30,7 +30,7 @@ from geo.plans import Census, Change, Draft, Ground, PlanZone, Population, Step
 from geo.plans.ground import CROSSED, CUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -67,6 +67,8 @@ class Room:
         Who is in which of them; the same one from revision to revision.
     base
         What it shares with other plans.
+    written
+        Answers about it that were written already, kept as long as the room is at this revision.
     """
 
     plan: int
@@ -74,6 +76,7 @@ class Room:
     draft: Draft
     census: Census
     base: Base
+    written: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def pending(self) -> list[str]:
