@@ -293,11 +293,21 @@ export interface Job {
   result: Record<string, unknown> | null;
 }
 
+/** What bounds a zone on its four sides. */
+export interface Bounds {
+  east: string[];
+  south: string[];
+  west: string[];
+  north: string[];
+  text: string;
+}
+
 export interface ZoneDetail extends Omit<Zone, "parent"> {
   level?: string;
   geometry: Geometry;
   parent: { code: string; name: string; level: string } | null;
   children: number;
+  bounds?: Bounds;
   stations: (Station | string)[];
   faults: number[];
 }

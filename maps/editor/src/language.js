@@ -3,13 +3,14 @@ import fusion from "./words/fusion.js";
 import page from "./words/page.js";
 import panels from "./words/panels.js";
 import plan from "./words/plan.js";
+import register from "./words/register.js";
 import repairs from "./words/repairs.js";
 import tools from "./words/tools.js";
 
 /** @typedef {"zh" | "en"} Language */
 
 /** @type {Record<string, [zh: string, en: string]>} */
-const WORDS = { ...page, ...panels, ...plan, ...repairs, ...fusion, ...tools };
+const WORDS = { ...page, ...panels, ...plan, ...repairs, ...fusion, ...tools, ...register };
 
 let current = /** @type {Language} */ ("zh");
 

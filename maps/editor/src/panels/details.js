@@ -96,6 +96,7 @@ function zoneCard(store, actions, { level, code, point, detail }) {
         .map((kind) => /** @type {[string, Child]} */ ([t(`count.${kind}`), figures.whole(zone.counts[kind])])),
       [t("zone.area"), figures.area(zone.area_m2, unknown)],
       [t("zone.perimeter"), figures.length(zone.perimeter_m, unknown)],
+      ...(detail?.bounds ? [/** @type {[string, Child]} */ ([t("zone.bounds"), h("span", { id: "zone-bounds" }, detail.bounds.text)])] : []),
       [t("zone.staff"), staff(zone.staff)],
       ...(detail
         ? [

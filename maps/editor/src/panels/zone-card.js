@@ -4,6 +4,7 @@ import { fill, h, icon, ICONS } from "../dom.js";
 import * as figures from "../figures.js";
 import { nameOf, t } from "../language.js";
 import { messagesOf } from "../plan/rules.js";
+import { planBounds } from "../registers-api.js";
 import { levelOf } from "../state.js";
 import { roleName } from "./forms.js";
 
@@ -14,12 +15,30 @@ const KINDS = /** @type {const} */ (["household", "business", "institution"]);
 /** @param {import("../state").Store} store @param {import("../workbench").Workbench} bench */
 export function planZoneCard(store, bench) {
   const card = h("section", { class: "zone-card", id: "zone-card", hidden: true });
+  let bounds = { asked: "", text: "" };
   const draw = () => {
     const { plan, zones, picked, level, version } = store.state;
     const zone = plan && picked.length === 1 ? /** @type {PlanZone | undefined} */ (zones?.find(({ code }) => code === picked[0])) : undefined;
     card.hidden = !zone;
     if (!zone || !version) return;
     const unknown = t("unknown");
+    const asked = `${plan?.id}.${plan?.revision}.${level}.${zone.code}`;
+    if (plan && bounds.asked !== asked) {
+      // What it said of the former revision stays until the new one is told.
+      bounds = { asked, text: bounds.asked.endsWith(`.${level}.${zone.code}`) ? bounds.text : "" };
+      const now = bounds;
+      planBounds(plan.id, level, zone.code).then(
+        ({ text }) => {
+          now.text = text;
+          if (bounds === now) draw();
+        },
+        // Without an answer the card goes on without it: an edit that is not answered yet, or no connection.
+        () => {
+          now.text = unknown;
+          if (bounds === now) draw();
+        },
+      );
+    }
     const named = levelOf(version, level);
     const parent = zone.parent && (store.state.parents?.get(zone.parent) ?? zone.parent);
     fill(
@@ -54,6 +73,8 @@ export function planZoneCard(store, bench) {
         h("dd", {}, `${figures.area(zone.area_m2, unknown)} · ${figures.length(zone.perimeter_m, unknown)} · ${t("card.compactness")} ${zone.compactness?.toFixed(2) ?? unknown}`),
         h("dt", {}, t("zone.staff")),
         h("dd", { class: "staff" }, zone.staff.length > 0 ? zone.staff.map(({ role, name }) => h("span", { class: "person" }, name ?? "", h("small", {}, ` ${roleName(role ?? "")}`))) : t("zone.staff.none")),
+        h("dt", {}, t("zone.bounds")),
+        h("dd", { id: "card-bounds" }, bounds.text || t("busy")),
         h("dt", {}, t("card.moved")),
         h("dd", { id: "card-moves" }, comings(store.state, zone.code)),
       ),

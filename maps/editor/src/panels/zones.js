@@ -4,6 +4,7 @@ import { fill, h } from "../dom.js";
 import * as figures from "../figures.js";
 import { nameOf, t } from "../language.js";
 import { bandOf, histogram, warningsOf } from "../plan/rules.js";
+import { planRegister, versionRegister } from "../registers-api.js";
 import { levelOf } from "../state.js";
 
 /**
@@ -61,19 +62,24 @@ export function zoneTable(store, actions, { id, planned, rules: showRules }) {
     },
   });
   const label = h("span", {});
+  const register = h("a", { class: "button", id: `register-${id}`, download: true });
   const panel = h(
     "div",
     { class: "list zone-list" },
     planned && bars,
-    h("div", { class: "list-head" }, input, planned && h("label", { class: "toggle" }, box, label), summary),
+    h("div", { class: "list-head" }, input, planned && h("label", { class: "toggle" }, box, label), register, summary),
     h("table", { class: "rows", id }, h("thead", {}, head), body),
   );
   const isMine = () => (store.state.plan !== null) === planned;
 
   const rows = () => {
-    const { zones, version, level, profile } = store.state;
+    const { zones, version, level, profile, plan } = store.state;
     if (!isMine()) return fill(body);
     const named = version && levelOf(version, level);
+    register.hidden = !zones?.length;
+    register.href = plan ? planRegister(plan.id, level) : version ? versionRegister(version.version, level) : "";
+    register.title = t("register.hint");
+    fill(register, t("register"));
     if (!zones || !named) {
       fill(summary);
       return fill(body, line(zones ? t("zones.none") : t("busy")));
