@@ -102,9 +102,10 @@ export function zoneLayers(url, look, onload) {
     source: tiles,
     zIndex: 4,
     renderBuffer: 24,
-    style: (feature) => {
+    style: (feature, resolution) => {
       const level = String(feature.get("level"));
       if (!look.isActive(level) && !look.isShown(level)) return undefined;
+      if (look.isActive(level) && resolution > styles.CASED_M) return styles.border(level, look.isDepartment);
       return [styles.casing(level), styles.border(level, look.isDepartment)];
     },
   });

@@ -56,7 +56,8 @@ export class PlanLayer {
     this.borders = new VectorImageLayer({
       source: this.source,
       zIndex: 4,
-      style: () => [styles.casing(this.level), styles.border(this.level, false)],
+      style: (_feature, resolution) =>
+        resolution > styles.CASED_M ? styles.border(this.level, false) : [styles.casing(this.level), styles.border(this.level, false)],
     });
     this.marked = new VectorLayer({ source: new VectorSource(), zIndex: 5, style: styles.selection });
     for (const layer of [this.fills, this.borders, this.marked]) map.addLayer(layer);

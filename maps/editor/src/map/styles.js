@@ -31,6 +31,10 @@ function kept(key, make) {
 export const zoneFill = (colour) =>
   kept(`fill ${colour}`, () => new Style({ fill: new Fill({ color: colour ? `${colour}b8` : "#ffffff01" }), zIndex: 0 }));
 
+/** Metres per pixel beyond which the borders of the level that is coloured have no casing: it would hide what is
+ * between them, and costs as much to draw as the borders. */
+export const CASED_M = 30;
+
 /** @param {string} level */
 export const casing = (level) =>
   kept(
