@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from api.cli.console import out, progress_bar, say, show_faults, table, warn
-from api.store import assignments, places, versions
+from api.store import assignments, places, register_loads, versions
 from api.store.bulk import area_of
 from api.store.engine import session
 from geo import files
 from geo.errors import FileFormatError
+from geo.files.words import LEVEL_WORDS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from api.store.places import LoadReport
+    from geo.records import Kind
 
 
 class RecordKind(StrEnum):
@@ -30,6 +32,7 @@ class RecordKind(StrEnum):
     stations = "stations"
     addresses = "addresses"
     streets = "streets"
+    register = "register"
 
 
 OSM_SUFFIX = ".pbf"
@@ -81,6 +84,10 @@ def load(  # noqa: PLR0913  options of a command
         raise FileFormatError(
             "请用 --kind 说明文件内容。", "--kind is missing", remedy="例如 --kind subjects"
         )
+    if kind is RecordKind.register:
+        _load_register(file, territory, level or "grid", sheet, encoding)
+        return
+    content = cast("Kind", kind.value)
     with session() as opened:
         if not places.is_loaded(opened, territory):
             options = NewTerritory(name, boundary, source, date)
@@ -89,7 +96,7 @@ def load(  # noqa: PLR0913  options of a command
         _, area = places.levels_and_boundary(opened, territory)
         chunks = files.read_chunks(
             file,
-            kind.value,
+            content,
             declared=declared,
             layer=table_name,
             level=level,
@@ -101,7 +108,7 @@ def load(  # noqa: PLR0913  options of a command
         report = places.load_records(
             opened,
             territory,
-            kind.value,
+            content,
             chunks,
             layer=layer,
             level=level,
@@ -112,6 +119,16 @@ def load(  # noqa: PLR0913  options of a command
     _show(report, file)
     if kind is RecordKind.subjects and not no_assign:
         _assign_again(territory)
+
+
+def _load_register(file: Path, territory: str, level: str, sheet: str | None, encoding: str | None) -> None:
+    """Take names, kinds, staff and remarks of zones back from a register into a new draft."""
+    table = files.read_table(file, sheet=sheet, encoding=encoding)
+    with progress_bar(f"加载 {file.name}"), session() as opened:
+        version, changed = register_loads.load_register(
+            opened, territory, table, LEVEL_WORDS.get(level, level)
+        )
+    say(f"台账共 {len(table):,} 行，更新了 {changed:,} 个网格；网格在草稿版本 {version}。")
 
 
 def _load_osm(file: Path, territory: str, name: str | None, *, replace: bool) -> None:

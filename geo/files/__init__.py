@@ -3,7 +3,7 @@
 from geo.files.bundles import write_bundle
 from geo.files.faults import FAULT_COLUMNS, Loaded
 from geo.files.places import read_osm
-from geo.files.reading import read, read_chunks
+from geo.files.reading import read, read_chunks, read_table
 from geo.files.writing import write, write_rejected
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "read",
     "read_chunks",
     "read_osm",
+    "read_table",
     "write",
     "write_bundle",
     "write_rejected",

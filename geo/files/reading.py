@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from geo.errors import FileFormatError
 from geo.files.faults import Loaded
-from geo.files.session import Session
+from geo.files.session import CSV_SUFFIXES, EXCEL_SUFFIXES, Session
+from geo.files.tables import read_csv, read_excel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -161,3 +163,33 @@ def read_chunks(  # noqa: PLR0913  the options of a load
     )
     yield from session.chunks(chunk_rows)
     session.finish()
+
+
+def read_table(path: Path | str, *, sheet: str | None = None, encoding: str | None = None) -> pd.DataFrame:
+    """Read a table without geometry as text, by its headings; title rows above them are passed over.
+
+    Parameters
+    ----------
+    path
+        A CSV or Excel file.
+    sheet, encoding
+        As for `read`.
+
+    Raises
+    ------
+    FileFormatError
+        The file is no table, or cannot be opened.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in EXCEL_SUFFIXES:
+        chunks = read_excel(path, WHOLE_FILE_ROWS, sheet)
+    elif suffix in CSV_SUFFIXES:
+        chunks = read_csv(path, WHOLE_FILE_ROWS, encoding)
+    else:
+        raise FileFormatError(
+            f"“{path.name}”不是表格。",
+            f"{path.name} is no table",
+            remedy=f"可读：{'、'.join((*EXCEL_SUFFIXES, *CSV_SUFFIXES))}。",
+        )
+    return pd.concat([chunk.table for chunk in chunks], ignore_index=True)
