@@ -8,6 +8,7 @@ from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
 from api.errors import TooManyRequestsError
+from api.kept import TILE_BYTES, Kept
 from api.settings import Settings
 from api.store.drafts import Rooms
 from api.store.jobs import JobRunner
@@ -32,6 +33,8 @@ class Services:
         Counts of requests, in this process.
     rooms
         The drafts of plans that are being edited, in this process.
+    tiles
+        Vector tiles that were asked for lately.
     watching
         The open streams of events about plans, and who works where.
     """
@@ -41,6 +44,7 @@ class Services:
     jobs: JobRunner
     limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
     rooms: Rooms = field(default_factory=Rooms)
+    tiles: Kept = field(default_factory=lambda: Kept(TILE_BYTES))
     watching: Watching = field(default_factory=Watching)
 
     def limit(self, what: str, per_minute: int, who: str, cost: int = 1) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Response
 
-from api.deps import SignedIn, Transaction
+from api.deps import AppServices, SignedIn, Transaction
 from api.store import accounts, tiles, versions
 
 router = APIRouter(prefix="/api/tiles", tags=["地图 Map"])
@@ -23,7 +23,7 @@ MVT = "application/vnd.mapbox-vector-tile"
         404: {"description": "没有这个版本、图层或瓦片"},
     },
 )
-def get_tile(
+def get_tile(  # noqa: PLR0913, PLR0917  a tile's address has five parts
     version: str,
     layer: str,
     z: Annotated[int, Path(ge=0, le=tiles.MAX_ZOOM, examples=[14])],
@@ -31,6 +31,7 @@ def get_tile(
     y: Annotated[int, Path(ge=0, lt=2**tiles.MAX_ZOOM, examples=[6686])],
     session: Transaction,
     caller: SignedIn,
+    services: AppServices,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """返回一个瓦片（EPSG:3857）：图层编码之一，或 streets、footprints、stations、faults。"""
@@ -40,5 +41,7 @@ def get_tile(
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
     if etag in (if_none_match or ""):
         return Response(status_code=304, headers=headers)
-    content = tiles.tile(session, found, layer, z, x, y, scope=scope)
+    content = services.tiles.get(
+        (etag, z, x, y), lambda: tiles.tile(session, found, layer, z, x, y, scope=scope)
+    )
     return Response(content, 200 if content else 204, headers, MVT if content else None)

@@ -176,9 +176,11 @@ export class GridMap {
     for (const [name, layer] of this.baseLayers) layer.setVisible(shown.has(name));
     this.zoneLayers.forEach(({ fills, borders }, index) => {
       const levels = this.levelsOf[index] ?? [];
-      fills.setVisible(levels.includes(level));
+      // Tiles of which nothing is drawn, as those of the level that a plan is drawn instead of, are not even read.
+      const drawn = levels.filter((code) => code !== this.planned);
+      fills.setVisible(drawn.includes(level));
       fills.changed();
-      borders.setVisible(levels.some((code) => code === level || shown.has(code)));
+      borders.setVisible(drawn.some((code) => code === level || shown.has(code)));
       borders.changed();
     });
     this.overlays.stations.setVisible(shown.has("stations"));

@@ -10,11 +10,13 @@ import { searchBox } from "./search.js";
 /** @param {Store} store @param {Actions} actions @param {import("../workbench").Workbench} bench */
 export function header(store, actions, bench) {
   const bar = h("header", { class: "bar" });
+  // Made once: a picture made anew is asked for anew.
+  const sign = h("img", { src: "/static/icon.svg", alt: "", width: 26, height: 26 });
   const draw = () => {
     const { me, territories, versions, version, level, language } = store.state;
     fill(
       bar,
-      h("div", { class: "brand" }, h("img", { src: "/static/icon.svg", alt: "", width: 26, height: 26 }), h("strong", {}, t("app"))),
+      h("div", { class: "brand" }, sign, h("strong", {}, t("app"))),
       h(
         "label",
         { class: "pick" },
