@@ -20,8 +20,8 @@ check:  ## linters, types, import contracts, the editor's own checks and tests
 	$(BIN)/lint-imports
 	cd maps/editor && npx --no-install tsc && node --test
 
-test: check  ## everything above, then every test
-	$(BIN)/python -m pytest
+test: check  ## everything above, then every test: a file at a time on every core, four at the most
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 bench:  ## timings beside the other tools, in one run
 	@.setup/setup.sh bench
