@@ -408,7 +408,7 @@ def test_a_plan_is_made_edited_and_published_as_a_version(town: Town) -> None:
     dialog.get_by_role("button", name="发布", exact=True).click()
     expect(page.locator("#version-id")).to_contain_text(f"{town.code}-v2")
     expect(page.locator("#zones tbody tr[data-code]")).to_have_count(15)
-    expect(page.locator("#toolbar")).to_be_hidden()
+    expect(page.locator("#tool-move")).to_be_hidden()
     with town.engine.connect() as connection:
         reasons = connection.execute(
             text(
@@ -422,7 +422,7 @@ def test_a_plan_is_made_edited_and_published_as_a_version(town: Town) -> None:
 
 def test_a_viewer_sees_a_plan_without_tools(town: Town) -> None:
     page = town.enter("viewer")
-    expect(page.locator("#toolbar")).to_be_hidden()
+    expect(page.locator("#tool-move")).to_be_hidden()
     expect(page.locator('#plan option[value="new"]')).to_have_count(0)
     pick(page, corner(0.5, 0.5))
     expect(page.locator("#plan-zones tr.chosen")).to_have_attribute("data-code", "G0000")
@@ -445,5 +445,5 @@ def test_the_table_is_filtered_by_warnings_and_flies(town: Town) -> None:
     assert lon == pytest.approx(corner(2.5, 0)[0], abs=STEP)
     assert lat == pytest.approx(corner(0, 2.5)[1], abs=STEP)
     page.locator("#plan").select_option("")
-    expect(page.locator("#toolbar")).to_be_hidden()
+    expect(page.locator("#tool-move")).to_be_hidden()
     expect(page.locator("#zones tbody tr[data-code]")).to_have_count(16)

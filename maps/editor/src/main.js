@@ -61,6 +61,7 @@ const map = new GridMap(
   {
     onclick: ([hit], point, adds) => {
       const { plan, tool } = store.state;
+      if (bench.gesture === "measure") return;
       if (fusing.shown) void lookAt(point);
       else if (store.state.pinning) void bench.company.pin(point);
       else if (plan && !tool && map.marks.commentAt(map.map, map.map.getPixelFromCoordinate(map.coordinateOf(point))) !== null) actions.openTab("comments");
@@ -125,6 +126,7 @@ store.on(["plan", "level", "zones", "colour", "picked", "profile", "parents", "d
   map.showPlan(plan && { level, zones: planned, colours: coloured(planned, colour, contextOf(store.state))?.colours ?? null, picked });
 });
 store.on(["plan", "tool", "picked", "me"], () => useGesture());
+store.on(["snapping"], ({ snapping }) => map.plan.surroundings.turn(snapping));
 
 let used = "";
 /** The mouse changes its work only when it is another: a line half drawn is not lost to an answer. */
@@ -182,7 +184,10 @@ document.addEventListener("keydown", (event) => {
     document.getElementById("search")?.focus();
   } else if (!typing && !dialog.open && store.state.plan) {
     if (obey(commandOf(event))) event.preventDefault();
+  } else if (commandOf(event) === "measure" && !typing && !dialog.open) {
+    bench.take("measure");
   } else if (event.key === "Escape" && !typing && !dialog.open) {
+    if (store.state.tool) bench.escape();
     actions.clear();
     fusing.leaveGround();
   } else if (event.key.toUpperCase() === "N" && !typing && !dialog.open && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -218,6 +223,9 @@ function obey(command) {
       return true;
     case "pin":
       bench.startPin();
+      return true;
+    case "snap":
+      bench.toggleSnapping();
       return true;
     case "check":
       bench.nextCheck();

@@ -52,6 +52,7 @@
  * @property {Map<string, string> | null} parents names of zones of the levels above, by code
  * @property {Map<string, string> | null} departments name of the department's zone that each zone is in, by code
  * @property {boolean} pinning whether the next click on the map pins a comment
+ * @property {boolean} snapping whether what is drawn snaps to borders, streets and footprints
  * @property {boolean} moving whether those who move are drawn on the map
  */
 
@@ -94,6 +95,7 @@ const initial = () => ({
   departments: null,
   pinning: false,
   moving: false,
+  snapping: true,
 });
 
 /** The state and who listens to it. */

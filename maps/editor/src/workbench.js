@@ -96,7 +96,7 @@ export class Workbench {
   /** What the mouse does on the map now. @returns {import("./plan/tools").Gesture | ""} */
   get gesture() {
     const { plan, tool, picked } = this.store.state;
-    return plan && this.mayEdit ? gestureOf(tool, picked.length) : "";
+    return (plan && this.mayEdit) || toolOf(tool)?.reads ? gestureOf(tool, picked.length) : "";
   }
 
   // ---- opening
@@ -238,11 +238,16 @@ export class Workbench {
    * @param {ToolName} name
    */
   take(name) {
-    if (!this.mayEdit) return;
+    if (!this.mayEdit && !toolOf(name)?.reads) return;
     const { tool, picked, level } = this.store.state;
     if (name === "merge" && picked.length >= 2) return void this.edit({ operation: "merge", level, codes: picked });
     if (name === tool) return this.store.set({ tool: "" });
     this.store.set({ pinning: false, tool: name, picked: keptBy(name, picked), problem: null });
+  }
+
+  /** Whether what is drawn snaps to what lies around. */
+  toggleSnapping() {
+    this.store.set({ snapping: !this.store.state.snapping });
   }
 
   /** The next click on the map is where a comment is pinned. Whoever may see a plan may comment on it. */

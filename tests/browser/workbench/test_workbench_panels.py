@@ -165,19 +165,19 @@ def test_plans_are_described_shared_copied_put_away_and_taken_up(office: Any) ->
         [("publisher", "viewer")],
     )
     guest = office.enter("publisher")
-    expect(guest.locator("#toolbar")).to_be_hidden()
+    expect(guest.locator("#tool-move")).to_be_hidden()
 
     menu("plan-copy")
     form.get_by_role("button", name="建立并打开").click()
     expect(page.locator("#plan option:checked")).to_have_text("秋季调整（副本）")
     menu("plan-archive")
     form.get_by_role("button", name="归档").click()
-    expect(page.locator("#toolbar")).to_be_hidden()
+    expect(page.locator("#tool-move")).to_be_hidden()
     menu("plans-list")
     row = form.locator("#plans tr", has_text="副本")
     expect(row).to_contain_text("已归档")
     row.get_by_role("button", name="恢复编辑").click()
-    expect(page.locator("#toolbar")).to_be_visible()
+    expect(page.locator("#tool-move")).to_be_visible()
 
 
 def test_comments_are_pinned_answered_and_resolved_and_company_is_seen(office: Any) -> None:

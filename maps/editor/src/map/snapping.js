@@ -55,6 +55,13 @@ export class Surroundings {
     this.#gather();
   }
 
+  /** Switches snapping on or off: without it lines are not traced either. @param {boolean} on */
+  turn(on) {
+    if (on === this.on) return;
+    this.on = on;
+    this.forget();
+  }
+
   /** Forgets what lies around, since it changed. */
   forget() {
     this.around = null;

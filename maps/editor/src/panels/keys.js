@@ -9,6 +9,7 @@ const KEYS = /** @type {[string, string][]} */ ([
   ["Ctrl-Y", "tool.redo"],
   ["Del", "do.delete"],
   ["K", "tool.comment"],
+  ["A", "snap"],
   ["N", "checks.next"],
   ["/", "search"],
   ["Esc", "keys.escape"],

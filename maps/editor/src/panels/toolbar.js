@@ -14,6 +14,7 @@ const STEPS = {
 };
 const BIN = "M4 5.500h12M8 5.500V3.500h4v2M5.500 5.500 6.500 17h7l1-11.500";
 const COMPARE = "M3 4h6v12H3zM11 4h6v12h-6zM10 2v16";
+const MAGNET = "M4 3h4v7a2 2 0 0 0 4 0V3h4v7a6 6 0 0 1-12 0zM4 6h4M12 6h4";
 const PIN = "M10 18s6-6 6-10.500A6 6 0 0 0 4 7.500C4 12 10 18 10 18M10 5.500a2 2 0 1 1 0 4a2 2 0 0 1 0-4";
 
 /** @param {import("../state").Store} store @param {import("../workbench").Workbench} bench */
@@ -43,23 +44,30 @@ export function toolbar(store, bench) {
       icon(path),
       h("span", {}, t(`tool.${id}`)),
     );
+  const snap = () => {
+    const made = button("snap", MAGNET, "A", () => bench.toggleSnapping(), store.state.snapping);
+    made.title = `${t("snap")} (A)`;
+    return made;
+  };
   const draw = () => {
     const { plan: opened, tool, picked, job, version, compared, pinning } = store.state;
     row.hidden = !version;
-    bar.hidden = !opened || !bench.mayEdit;
+    const edits = opened !== null && bench.mayEdit;
+    bar.hidden = !version;
     bar.setAttribute("aria-label", t("tools"));
     const held = document.activeElement?.id ?? "";
     fill(
       bar,
-      TOOLS.map(({ name, key, icon: path }) => button(name, path, key, () => bench.take(name), name === tool)),
-      h("i", { class: "gap" }),
-      button("delete", BIN, "Del", () => void bench.deletePicked()),
-      button("comment", PIN, "K", () => bench.startPin(), pinning),
-      button("undo", STEPS.undo, "Ctrl-Z", () => void bench.step("undo")),
-      button("redo", STEPS.redo, "Ctrl-Y", () => void bench.step("redo")),
-      more,
+      // What changes nothing is at hand for whoever sees the map.
+      TOOLS.filter(({ rare, reads }) => !rare && (reads || edits)).map(({ name, key, icon: path }) => button(name, path, key, () => bench.take(name), name === tool)),
+      edits && snap(),
+      edits && h("i", { class: "gap" }),
+      edits && button("delete", BIN, "Del", () => void bench.deletePicked()),
+      opened && button("comment", PIN, "K", () => bench.startPin(), pinning),
+      edits && [button("undo", STEPS.undo, "Ctrl-Z", () => void bench.step("undo")), button("redo", STEPS.redo, "Ctrl-Y", () => void bench.step("redo")), more],
     );
-    /** @type {HTMLButtonElement} */ (bar.querySelector("#tool-delete")).disabled = picked.length !== 1;
+    const bin = /** @type {HTMLButtonElement | null} */ (bar.querySelector("#tool-delete"));
+    if (bin) bin.disabled = picked.length !== 1;
     fill(/** @type {Element} */ (more.querySelector("span")), t("operations"), " ▾");
     fill(/** @type {Element} */ (plan.querySelector("span")), opened ? t("plan.menu") : t("plans"), " ▾");
     fill(compare, icon(COMPARE), t("compare"));
@@ -80,7 +88,7 @@ export function toolbar(store, bench) {
     checks.title = t("checks.next");
     fill(checks, t("checks"), h("span", { class: `badge ${found > 0 ? "warning" : "none"}` }, figures.whole(found)));
   };
-  store.on(["plan", "tool", "picked", "job", "me", "version", "compared", "pinning", "language"], draw);
+  store.on(["plan", "tool", "picked", "job", "me", "version", "compared", "pinning", "snapping", "language"], draw);
   store.on(["plan", "zones", "faults", "level", "language"], count);
   draw();
   count();
@@ -98,7 +106,7 @@ export function toolHint(store) {
       ? [t("job.busy", t(`job.${job.kind === "publish" ? "publish" : job.kind === "propose" ? "propose" : "other"}`), job.percent), " ", job.message]
       : pinning
         ? t("hint.pin")
-        : plan
+        : plan || tool
           ? hint(tool, picked)
           : null;
     line.hidden = words === null;
@@ -123,7 +131,7 @@ const operations = (bench) =>
   bench.operations.offered.map((name) => ({
     id: `do-${name}`,
     label: t(`do.${name}`),
-    key: name === "delete" ? "Del" : undefined,
+    key: name === "delete" ? "Del" : toolOf(/** @type {import("../plan/tools").ToolName} */ (name))?.key,
     act: () => void bench.operations.start(name),
   }));
 

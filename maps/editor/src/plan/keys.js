@@ -1,7 +1,7 @@
 // What a key means while a plan is open.
 import { TOOLS } from "./tools.js";
 
-/** @typedef {import("./tools").ToolName | "undo" | "redo" | "delete" | "escape" | "finish" | "pin" | "check" | "keys"} Command */
+/** @typedef {import("./tools").ToolName | "undo" | "redo" | "delete" | "escape" | "finish" | "pin" | "snap" | "check" | "keys"} Command */
 
 /**
  * @param {{ key: string, ctrlKey: boolean, metaKey: boolean, shiftKey: boolean, altKey: boolean }} event
@@ -19,6 +19,7 @@ export function commandOf({ key, ctrlKey, metaKey, shiftKey, altKey }) {
   if (key === "Delete") return "delete";
   if (key === "?") return "keys";
   if (letter === "K") return "pin";
+  if (letter === "A") return "snap";
   if (letter === "N") return "check";
   return TOOLS.find(({ key: own, also }) => own === letter || also === letter)?.name ?? null;
 }

@@ -8,6 +8,7 @@ export default {
   "tool.inherit": ["撤并", "Dissolve"],
   "tool.measure": ["测量", "Measure"],
   "tool.snap": ["吸附", "Snap"],
+  "snap": ["吸附开关：画线和拖动时自动对齐边界、街道、小区和楼栋", "Snapping on or off: what is drawn or dragged meets borders, streets, estates and buildings"],
   "hint.drag": ["拖动顶点，相邻网格一起移动；拖动边界中间可加点，按住 Alt 点击顶点可删点。Esc 结束。", "Drag a vertex: all zones that share it follow. Drag a border's middle to add one, Alt-click to take one out. Esc ends."],
   "hint.units": ["点击或拖过小区、街块，划入所选网格；按住 Alt 只取楼栋；要自己画范围请用“圈入” (L)。Esc 结束。", "Click or drag over estates and blocks to give them to the zone; with Alt buildings alone; Lasso (L) draws a shape. Esc ends."],
   "hint.measure": ["依次点击，双击结束；显示长度，以及首尾相连的面积。Esc 放弃。", "Click along; double-click ends. Shows the length, and the area with the ends joined. Esc gives up."],
