@@ -52,6 +52,17 @@ export const renumbering = (number, level, parent) =>
  */
 export const codes = (territory, level) => ask(`/api/territories/${part(territory)}/codes?level=${part(level)}`);
 
+/**
+ * Codes that are free, retired ones left out.
+ *
+ * @param {number} number
+ * @param {string} level
+ * @param {string} beside code of the zone that the new ones come from
+ * @param {number} count
+ * @returns {Promise<string[]>}
+ */
+export const freeCodes = (number, level, beside, count) => post(`${of(number)}/codes/next`, { level, beside, count });
+
 /** @param {string} territory @returns {Promise<import("./contract").Profile>} */
 export const profile = (territory) => ask(`/api/territories/${part(territory)}/profile`);
 

@@ -290,7 +290,7 @@ export class Workbench {
     if (tool !== "carve") {
       return this.edit(editOf(tool, { level, picked, coordinates, codes: this.propose(picked[0] ?? "", PIECES) }));
     }
-    const [code] = this.propose(within ?? this.zones(level)[0]?.code ?? "", 1);
+    const code = await this.freeCode(within ?? this.zones(level)[0]?.code ?? "");
     const given = await this.ask({
       title: t("carve.title"),
       lead: t("carve.lead"),
@@ -311,6 +311,15 @@ export class Workbench {
   /** Free codes for zones that an edit makes. @param {string} beside @param {number} count */
   propose(beside, count) {
     return nextCodes(this.seen, beside, count);
+  }
+
+  /** A code that no zone has or had, as the service says; where it cannot be asked, as far as the page knows.
+   * @param {string} beside
+   */
+  async freeCode(beside) {
+    const { plan, level } = this.store.state;
+    const found = plan && beside ? await plans.freeCodes(plan.id, level, beside, 1).catch(() => []) : [];
+    return found[0] ?? this.propose(beside, 1)[0] ?? "";
   }
 
   // ---- edits

@@ -131,3 +131,32 @@ test("after an edit what one was at work on stays picked, as far as it is there"
   assert.equal(picked({ operation: "describe", level: "grid", code: "a", name: "新" }, same), same);
   assert.equal(picked({ operation: "regroup", level: "functional", code: "F", members: [], of: "community" }, same), same);
 });
+
+test("two pages share what waits: nothing of the other is lost, and nothing is sent twice", () => {
+  const storage = memory();
+  const [one, two] = [new Outbox(storage, "anna", 7), new Outbox(storage, "anna", 7)];
+  const first = one.add(MERGE, []);
+  const second = two.add(MERGE, []);
+  assert.equal(one.sync(), true);
+  assert.deepEqual(one.items.map(({ id }) => id), [first.id, second.id]);
+  assert.ok(one.items[0] === first && one.own.has(first.id) && !one.own.has(second.id));
+
+  one.note(one.items[1], { sentOn: 3 });
+  two.sync();
+  assert.ok(two.items[1] === second && second.late, "the other page sent it and had no answer");
+
+  two.remove(first);
+  assert.equal(one.sync(), true);
+  assert.deepEqual(one.items.map(({ id }) => id), [second.id]);
+  one.note(first, { sentOn: 9 });
+  one.remove(one.items[0]);
+  assert.equal(storage.kept.size, 0, "what another page has crossed out does not come back");
+});
+
+test("without a storage a page keeps its own edits", () => {
+  const full = { ...memory(), setItem: () => { throw new Error("full"); } };
+  const outbox = new Outbox(full, "anna", 7);
+  outbox.add(MERGE, []);
+  assert.equal(outbox.sync(), false);
+  assert.equal(outbox.items.length, 1);
+});

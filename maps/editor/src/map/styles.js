@@ -42,6 +42,15 @@ export const casing = (level) =>
     () => new Style({ stroke: new Stroke({ color: `${palette.casing}d9`, width: widthOf(level) + 2 }), zIndex: 10 }),
   );
 
+/** Dashes that tell the departments' borders apart where several lie over one another. */
+export const DASHES = /** @type {Record<string, number[]>} */ ({
+  party: [6, 4],
+  order: [2, 4],
+  civil: [12, 4],
+  urban: [10, 3, 2, 3],
+  police: [6, 3, 2, 3, 2, 3],
+});
+
 /** @param {string} level @param {boolean} department a department's layer is dashed: it is no partition */
 export const border = (level, department) =>
   kept(
@@ -51,7 +60,7 @@ export const border = (level, department) =>
         stroke: new Stroke({
           color: palette.line,
           width: widthOf(level),
-          lineDash: department ? [6, 4] : undefined,
+          lineDash: department ? (DASHES[level] ?? DASHES.party) : undefined,
           lineJoin: "round",
         }),
         zIndex: 20 + widthOf(level),

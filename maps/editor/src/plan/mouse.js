@@ -80,6 +80,10 @@ export class Mouse {
     const { tool, picked, level } = this.store.state;
     if (tool === "measure") return this.box.show(measured(coordinates));
     this.live.clear();
+    if (tool === "except") {
+      await this.bench.actions.attempt(() => this.bench.operations.except(level, [coordinates]));
+      return this.store.set({ tool: "" });
+    }
     if (tool !== "fill" || picked.length > 0) return this.bench.drawn(coordinates, within);
     const beside = this.#beside(coordinates);
     const given = await this.bench.ask({
@@ -87,7 +91,7 @@ export class Mouse {
       lead: t("fill.lead"),
       fields: [
         { name: "name", label: t("zone.name"), required: true, most: 100 },
-        { name: "code", label: t("zone.code"), required: true, most: 40, value: this.bench.propose(beside?.code ?? "", 1)[0], pattern: CODE_PATTERN },
+        { name: "code", label: t("zone.code"), required: true, most: 40, value: await this.bench.freeCode(beside?.code ?? ""), pattern: CODE_PATTERN },
       ],
       ok: t("fill.ok"),
     });
@@ -109,7 +113,7 @@ export class Mouse {
   #drawing(drawn) {
     const { tool, picked, level } = this.store.state;
     if (tool === "measure") return drawn && this.box.show(measured(drawn.coordinates));
-    if (!drawn || !tool || !toolOf(tool)) return this.live.clear();
+    if (!drawn || !tool || !toolOf(tool) || tool === "except") return this.live.clear();
     const { coordinates } = drawn;
     const codes = this.bench.propose(picked[0] ?? this.bench.zones(level)[0]?.code ?? "", PIECES);
     this.live.want(editOf(tool, { level, picked, coordinates, codes, name: t("live.new") }));

@@ -41,6 +41,7 @@ export class Operations {
       ...(one ? ["rename", "staff", "delete"] : []),
       ...(levels.includes(GROUPS.of) && (levels.includes(GROUPS.level) || level === GROUPS.level) ? ["regroup"] : []),
       "renumber",
+      "except",
     ];
   }
 
@@ -52,6 +53,8 @@ export class Operations {
       delete: () => this.delete(),
       regroup: () => this.regroup(),
       renumber: () => this.renumber(),
+      // Drawn first, then said what it is.
+      except: async () => this.bench.take("except"),
     });
     return this.bench.actions.attempt(acts[name]);
   }

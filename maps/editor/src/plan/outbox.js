@@ -34,6 +34,24 @@ export class Outbox {
     this.key = `${PREFIX}.${account}.${plan}`;
     /** @type {Item[]} */
     this.items = read(storage, this.key).map((item) => ({ ...item, late: item.sentOn !== null }));
+    /** Items that this page added: their planner is looking at it. @type {Set<string>} */
+    this.own = new Set();
+    /** Whether the storage has what this page knows. */
+    this.kept = true;
+  }
+
+  /**
+   * Takes over what other pages of the same account have added, noted and crossed out. Only who holds the lock of
+   * sending may call it: nobody else is sending then, so that what was sent and not crossed out went unanswered.
+   *
+   * @returns {boolean} whether others changed anything
+   */
+  sync() {
+    if (!this.kept) return false;
+    const mine = new Map(this.items.map((item) => [item.id, item]));
+    const before = this.items.map(({ id }) => id).join();
+    this.items = read(this.storage, this.key).map((item) => Object.assign(mine.get(item.id) ?? item, item, { late: item.sentOn !== null }));
+    return this.items.map(({ id }) => id).join() !== before;
   }
 
   /** @param {Edit} edit @param {PlanZone[]} zones of the edit's level @returns {Item} */
@@ -43,21 +61,22 @@ export class Outbox {
       .filter(({ code }) => touched.has(code))
       .map(({ code, name, kind, parent, geometry }) => ({ code, name, kind, parent, geometry }));
     const item = { id: `${Date.now()}.${Math.random()}`, edit, before, sentOn: null, late: false };
+    this.own.add(item.id);
     this.items = [...this.items, item];
-    this.#keep();
+    this.#keep((stored) => [...stored, item]);
     return item;
   }
 
   /** @param {Item} item @param {Partial<Item>} change */
   note(item, change) {
     Object.assign(item, change);
-    this.#keep();
+    this.#keep((stored) => stored.map((one) => (one.id === item.id ? item : one)));
   }
 
   /** @param {Item} item */
   remove(item) {
-    this.items = this.items.filter((one) => one !== item);
-    this.#keep();
+    this.items = this.items.filter((one) => one.id !== item.id);
+    this.#keep((stored) => stored.filter((one) => one.id !== item.id));
   }
 
   /** What an edit of one's own has changed is no news for those that wait behind it.
@@ -75,15 +94,22 @@ export class Outbox {
           return zone ? { code: zone.code, name: zone.name, kind: zone.kind, parent: zone.parent, geometry: zone.geometry } : was;
         });
     }
-    this.#keep();
+    const mine = new Map(this.items.map((item) => [item.id, item]));
+    this.#keep((stored) => stored.map((one) => mine.get(one.id) ?? one));
   }
 
-  #keep() {
+  /** Changes what is stored, which may hold more than this page knows of.
+   * @param {(stored: Item[]) => Item[]} change
+   */
+  #keep(change) {
     try {
-      if (this.items.length === 0) this.storage.removeItem(this.key);
-      else this.storage.setItem(this.key, JSON.stringify(this.items));
+      const items = this.kept ? change(read(this.storage, this.key)) : this.items;
+      if (items.length === 0) this.storage.removeItem(this.key);
+      else this.storage.setItem(this.key, JSON.stringify(items));
+      this.kept = true;
     } catch {
       // A full or forbidden storage: the edits are kept as long as the page is open.
+      this.kept = false;
     }
   }
 }

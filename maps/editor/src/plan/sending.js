@@ -70,7 +70,20 @@ export class Sending {
   soon() {
     clearTimeout(this.timer);
     this.timer = 0;
-    return this.bench.inTurn(() => this.#sendAll());
+    return this.bench.inTurn(() => this.#alone(() => this.#sendAll()));
+  }
+
+  /** Acts while no other page of the account sends edits of this plan: pages share what waits, and none may be sent
+   * twice. Browsers have locks on secure addresses only; elsewhere each page goes by itself.
+   * @param {() => Promise<void>} act
+   */
+  async #alone(act) {
+    const { outbox } = this;
+    if (!outbox || !navigator.locks) return act();
+    await navigator.locks.request(outbox.key, async () => {
+      if (outbox === this.outbox && outbox.sync() && this.bench.store.state.waiting > 0) this.#say();
+      await act();
+    });
   }
 
   async #sendAll() {
@@ -78,7 +91,7 @@ export class Sending {
     while (outbox && outbox === this.outbox && outbox.items.length > 0) {
       const [item] = outbox.items;
       // Whether the planner has turned to other things since: then a refusal must not go by unseen.
-      const late = this.bench.store.state.waiting > 0;
+      const late = this.bench.store.state.waiting > 0 || !outbox.own.has(item.id);
       this.bench.actions.map.showPlace(null);
       try {
         await this.#send(outbox, item);

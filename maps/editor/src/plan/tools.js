@@ -4,7 +4,7 @@ import { lengthened } from "../shapes.js";
 /**
  * @typedef {import("../contract").Edit} Edit
  * @typedef {import("../contract").LonLat} LonLat
- * @typedef {"move" | "redraw" | "split" | "merge" | "paint" | "lasso" | "reshape" | "carve" | "fill" | "inherit" | "measure"} ToolName
+ * @typedef {"move" | "redraw" | "split" | "merge" | "paint" | "lasso" | "reshape" | "carve" | "fill" | "inherit" | "except" | "measure"} ToolName
  * @typedef {"pick" | "drag" | "line" | "area" | "units" | "measure"} Gesture what the mouse does on the map
  */
 
@@ -18,6 +18,7 @@ import { lengthened } from "../shapes.js";
  * @property {Gesture} gesture
  * @property {boolean} [stays] whether it is still at hand after an edit, for the next one
  * @property {boolean} [reads] whether it changes nothing, so that whoever may see the plan may use it
+ * @property {boolean} [rare] whether it is found in the menu of operations rather than in the row of tools
  * @property {string} icon
  */
 
@@ -33,6 +34,7 @@ export const TOOLS = [
   { name: "carve", key: "C", zones: 0, most: 0, gesture: "area", icon: "M3 3h14v14H3zM8 7l5 1 0 5-5 0z" },
   { name: "fill", key: "G", also: "F", zones: 0, most: 1, gesture: "area", icon: "M3 3h5v5h4V3h5v14H3zM10 10.500v4M8 12.500h4" },
   { name: "inherit", key: "X", zones: 2, most: 1, gesture: "pick", icon: "M3 5h6v10H3zM12 5h5v10h-5M6 10h8M12 8l2 2-2 2" },
+  { name: "except", key: "H", zones: 0, most: 0, gesture: "area", rare: true, icon: "M3 3h14v14H3zM6 10h8M7 13l6-6" },
   { name: "measure", key: "D", zones: 0, most: Infinity, gesture: "measure", reads: true, icon: "M3 13 13 3l4 4L7 17zM6 10l1.500 1.500M8.500 7.500 11 10M11 5l1.500 1.500" },
 ];
 
@@ -103,6 +105,8 @@ export function editOf(name, { level, picked, coordinates, codes, name: called =
       return { operation: "merge", level, codes: picked };
     case "inherit":
       return { operation: "delete", level, code: picked[0], heir: picked[1] };
+    case "except":
+      return { operation: "exception", level, code: codes[0], name: called, cause: "", area: [coordinates] };
     case "move":
     case "measure":
       throw new Error(`nothing is drawn with ${name}`);
