@@ -201,3 +201,101 @@ def test_zones_are_picked_by_a_box_and_merged_and_a_way_is_measured(office: Any,
     revision(page, 1)
     assert office.area(office.zones(page)["G0202"]) == pytest.approx(2)
     assert operations(office) == [("merge", False)]
+
+
+def test_a_gap_is_filled_with_a_new_zone(office: Any, revision: Wait) -> None:
+    hollow = shapely.box(*office.corner(3, 3), *office.corner(4, 4)) - shapely.box(
+        *office.corner(3.5, 3.5), *office.corner(4, 4)
+    )
+    with office.engine.begin() as connection:
+        # The town was published with the gap: published zones are guarded against every later change.
+        connection.execute(text("ALTER TABLE zone DISABLE TRIGGER USER"))
+        connection.execute(
+            text(
+                """UPDATE zone SET geom = ST_Multi(ST_GeomFromText(:hollow, 4490)) FROM version v
+                   WHERE v.id = zone.version_id AND v.code = :version AND zone.code = 'G0303'"""
+            ),
+            {"hollow": hollow.wkt, "version": f"{office.code}-v1"},
+        )
+        connection.execute(text("ALTER TABLE zone ENABLE TRIGGER USER"))
+    page = enter(office)
+    before = office.zones(page)
+    assert office.area(before["G0303"]) == pytest.approx(0.75)
+    page.keyboard.press("g")
+    corners = [(3.5, 3.5), (4, 3.5), (4, 4), (3.5, 4)]
+    draw(page, [at(office, page, corner, (2, -2)) for corner in corners])
+    dialog = page.locator("dialog[open]")
+    dialog.locator("[name=name]").fill("新建小区")
+    code = dialog.locator("[name=code]").input_value()
+    dialog.locator("button[type=submit]").click()
+    revision(page, 1)
+    filled = office.zones(page)
+    assert set(filled) - set(before) == {code}
+    assert (filled[code]["name"], filled[code]["parent"]) == ("新建小区", filled["G0303"]["parent"])
+    assert office.area(filled[code]) == pytest.approx(0.25)
+    assert_coverage(office, page)
+    page.keyboard.press("Control+z")
+    revision(page, 2)
+    assert office.zones(page) == before
+    assert operations(office) == [("fill_gap", True)]
+
+
+def test_a_street_block_is_given_by_a_click(office: Any, revision: Wait) -> None:
+    around = [office.corner(*corner) for corner in ((1, 1.2), (1.5, 1.2), (1.5, 1.8), (1, 1.8), (1, 1.2))]
+    with office.engine.begin() as connection:
+        connection.execute(
+            text(
+                """INSERT INTO street_edge (territory_id, from_node, to_node, length_m, name, kind, walkable, geom)
+                   SELECT id, 1, 1, 220, '环路', 'residential', true, ST_GeomFromText(:line, 4490)
+                   FROM territory WHERE code = :code"""
+            ),
+            {"line": shapely.LineString(around).wkt, "code": office.code},
+        )
+    page = enter(office)
+    page.mouse.click(*at(office, page, (0.5, 1.5)))
+    picked(page, "G0100")
+    page.keyboard.press("p")
+    x, y = at(office, page, (1.25, 1.5))
+    page.mouse.move(x - 20, y)
+    page.mouse.move(x, y)
+    expect(page.locator("#live")).to_contain_text("迁移")
+    page.mouse.click(x, y)
+    revision(page, 1)
+    assert office.area(office.zones(page)["G0100"]) == pytest.approx(1.3, abs=0.001)
+    assert_coverage(office, page)
+
+
+def test_snapping_is_switched_and_readers_measure_too(office: Any) -> None:
+    page = enter(office)
+    said, switch = page.locator("#live"), page.locator("#tool-snap")
+
+    def measure() -> None:
+        page.keyboard.press("d")
+        draw(page, [at(office, page, (0, 0), (6, 0)), at(office, page, (2, 0), (-6, 0))])
+
+    measure()
+    expect(said).to_contain_text(re.compile(r"长度 95\d m"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    measure()
+    expect(said).to_contain_text(re.compile(r"长度 9[0-3]\d m|长度 8\d\d m"))
+    page.keyboard.press("Escape")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+
+    reader = office.enter("viewer")
+    expect(reader.locator("#tool-move")).to_be_hidden()
+    for link in ("plan", "published"):
+        if link == "published":
+            reader.goto(f"{office.url}/#version={office.code}-v1")
+            reader.reload()
+            reader.wait_for_function(
+                "() => onegrid.store.state.zones?.length > 0 && !onegrid.store.state.plan"
+            )
+        reader.locator("#tool-measure").click()
+        draw(reader, [at(office, reader, (1, 1)), at(office, reader, (3, 1))])
+        expect(reader.locator("#live")).to_contain_text(re.compile(r"长度 9[45]\d m"))
+        assert reader.evaluate("onegrid.store.state.subject") is None, "a click that measures selects nothing"
+        reader.keyboard.press("Escape")
+        expect(reader.locator("#live")).to_be_hidden()
