@@ -45,7 +45,8 @@ export function streetLayer(url, onload) {
   return new VectorTileLayer({
     source: source(url, onload),
     properties: { snaps: "streets" },
-    declutter: "streets",
+    // One group with the names of zones, which lie higher and so come first.
+    declutter: "names",
     renderBuffer: 64,
     zIndex: 3,
     style: (feature, resolution) => {
