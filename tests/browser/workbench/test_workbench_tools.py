@@ -240,7 +240,7 @@ def test_a_gap_is_filled_with_a_new_zone(office: Any, revision: Wait) -> None:
     assert operations(office) == [("fill_gap", True)]
 
 
-def test_a_street_block_is_given_by_a_click(office: Any, revision: Wait) -> None:
+def test_a_drawn_area_follows_a_border_and_a_street_block_is_given(office: Any, revision: Wait) -> None:
     around = [office.corner(*corner) for corner in ((1, 1.2), (1.5, 1.2), (1.5, 1.8), (1, 1.8), (1, 1.2))]
     with office.engine.begin() as connection:
         connection.execute(
@@ -252,6 +252,27 @@ def test_a_street_block_is_given_by_a_click(office: Any, revision: Wait) -> None
             {"line": shapely.LineString(around).wkt, "code": office.code},
         )
     page = enter(office)
+    page.mouse.click(*at(office, page, (0.5, 0.5)))
+    picked(page, "G0000")
+    page.keyboard.press("l")
+    # Along the southern and eastern border of the neighbour: its corner is never clicked.
+    page.mouse.move(*at(office, page, (1, 0), (3, -3)))
+    page.mouse.move(*at(office, page, (1, 0)))
+    page.keyboard.down("Shift")
+    page.mouse.click(*at(office, page, (1, 0)))
+    for place in ((1.3, 0), (1.7, 0), (2, 0), (2, 0.2), (2, 0.5)):
+        page.mouse.move(*at(office, page, place))
+    page.mouse.click(*at(office, page, (2, 0.5)))
+    page.keyboard.up("Shift")
+    page.mouse.move(*at(office, page, (1.5, 0.5)))
+    page.mouse.move(*at(office, page, (1, 0.5)))
+    page.mouse.dblclick(*at(office, page, (1, 0.5)))
+    revision(page, 1)
+    assert office.area(office.zones(page)["G0000"]) == pytest.approx(1.5, abs=0.02)
+    assert_coverage(office, page)
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
     page.mouse.click(*at(office, page, (0.5, 1.5)))
     picked(page, "G0100")
     page.keyboard.press("p")
@@ -260,7 +281,7 @@ def test_a_street_block_is_given_by_a_click(office: Any, revision: Wait) -> None
     page.mouse.move(x, y)
     expect(page.locator("#live")).to_contain_text("迁移")
     page.mouse.click(x, y)
-    revision(page, 1)
+    revision(page, 2)
     assert office.area(office.zones(page)["G0100"]) == pytest.approx(1.3, abs=0.001)
     assert_coverage(office, page)
 

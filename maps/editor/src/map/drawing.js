@@ -1,7 +1,7 @@
 // Drawing lines, areas and measurements over the zones: points snap, and with Shift the line follows a border or street.
 import Draw from "ol/interaction/Draw.js";
 import VectorLayer from "ol/layer/Vector.js";
-import { never, shiftKeyOnly } from "ol/events/condition.js";
+import { never, noModifierKeys, shiftKeyOnly } from "ol/events/condition.js";
 import { toLonLat } from "ol/proj.js";
 import VectorSource from "ol/source/Vector.js";
 import { quantised } from "../shapes.js";
@@ -34,6 +34,8 @@ export class Drawing {
     this.draw = new Draw({
       type: this.closed ? "Polygon" : "LineString",
       style: styles.sketch,
+      // A click with Shift is a point as well, from which a border or street is followed.
+      condition: (event) => noModifierKeys(event) || shiftKeyOnly(event),
       freehandCondition: never,
       trace: shiftKeyOnly,
       traceSource: surroundings.source,
