@@ -55,7 +55,7 @@ def test_a_planner_accepts_declines_decides_and_undoes(desk: Any) -> None:
     zoom = page.evaluate("onegrid.map.where().zoom")
     page.locator(f"[data-number='{overlap['number']}']").click()
     page.wait_for_function("zoom => onegrid.map.where().zoom > zoom", arg=zoom)
-    page.wait_for_function("onegrid.repairLayer.drawn().parties.length === 2")
+    page.wait_for_function("() => onegrid.repairLayer.drawn().parties.length === 2")
     change = next(one for one in overlap["changes"] if one["code"] != overlap["recipient"])
     assert change["after_m2"] < change["before_m2"]
     drawn = page.evaluate("onegrid.repairLayer.drawn()")

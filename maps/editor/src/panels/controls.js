@@ -132,7 +132,7 @@ export function legend(store) {
     const shown = coloured(zones ?? [], colour, contextOf(store.state));
     const differing = compared?.way === "difference";
     card.hidden = !named || (!shown && !differing && circles.length === 0);
-    if (!named || card.hidden) return;
+    if (!named || card.hidden) return fill(card);
     const unit = /** @type {string[]} */ (["households", "people", "businesses", "institutions"]).includes(colour) ? t(`unit.${colour}`) : "";
     fill(
       card,
