@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 import shapely
@@ -182,6 +183,19 @@ def revision(page: Page, number: int) -> None:
     expect(page.locator("#saved")).to_contain_text(re.compile(rf"方案 r{number}\b"))
 
 
+def taken_back(town: Town, page: Page, edits: int, before: dict[str, Any]) -> None:
+    """Undo all edits by key: every coordinate and count is as before, and the database knows nothing else standing."""
+    for done in range(1, edits + 1):
+        page.keyboard.press("Control+z")
+        revision(page, edits + done)
+    assert town.grids(page) == before
+    with town.engine.connect() as connection:
+        standing = connection.scalar(
+            text("SELECT count(*) FROM change WHERE plan_id = :plan AND NOT undone"), {"plan": town.plan}
+        )
+    assert standing == 0
+
+
 def area_of(zone: dict[str, Any]) -> float:
     """Return an area in square steps of the board."""
     return float(shapely.from_geojson(json.dumps(zone["geometry"])).area / STEP**2)
@@ -240,10 +254,12 @@ def test_grids_are_merged_and_the_ledger_says_who_moves(town: Town) -> None:
             text("SELECT operation, revision FROM change WHERE plan_id = :plan"), {"plan": town.plan}
         ).all()
     assert [tuple(row) for row in rows] == [("merge", 1)]
+    taken_back(town, page, 1, before)
 
 
 def test_a_junction_is_dragged_and_every_grid_around_it_follows(town: Town) -> None:
     page = town.enter()
+    before = town.grids(page)
     page.get_by_role("button", name="移动边界").click()
     from_x, from_y = at(page, corner(1, 1))
     to_x, to_y = at(page, corner(1.2, 1.3))
@@ -261,6 +277,7 @@ def test_a_junction_is_dragged_and_every_grid_around_it_follows(town: Town) -> N
     common = set.intersection(*({tuple(xy) for xy in shapely.get_coordinates(one)} for one in around))
     assert len(common) == 1
     assert common.pop() == pytest.approx(corner(1.2, 1.3), abs=STEP * 0.05)
+    taken_back(town, page, 1, before)
 
 
 def test_a_border_is_redrawn_and_a_dedicated_grid_carved_and_deleted(town: Town) -> None:
@@ -294,6 +311,7 @@ def test_a_border_is_redrawn_and_a_dedicated_grid_carved_and_deleted(town: Town)
     revision(page, 3)
     assert "G0304" not in town.grids(page)
     assert area_of(town.grids(page)["G0202"]) == pytest.approx(area_of(before["G0202"]))
+    taken_back(town, page, 3, before)
 
 
 def test_a_click_counts_when_the_hand_trembles_and_a_double_click_counts_once(town: Town) -> None:
@@ -312,6 +330,7 @@ def test_a_click_counts_when_the_hand_trembles_and_a_double_click_counts_once(to
 
 def test_ground_is_painted_over(town: Town) -> None:
     page = town.enter()
+    before = town.grids(page)
     pick(page, corner(0.5, 0.5))
     page.keyboard.press("l")
     draw(page, corner(0.9, 0.2), corner(1.4, 0.2), corner(1.4, 0.8), corner(0.9, 0.8))
@@ -319,6 +338,7 @@ def test_ground_is_painted_over(town: Town) -> None:
     grids = town.grids(page)
     assert area_of(grids["G0000"]) == pytest.approx(1 + 0.4 * 0.6, abs=0.02)
     assert area_of(grids["G0001"]) == pytest.approx(1 - 0.4 * 0.6, abs=0.02)
+    taken_back(town, page, 1, before)
 
 
 def test_a_refusal_says_why_and_shows_where(town: Town) -> None:
@@ -400,6 +420,8 @@ def test_a_plan_is_made_edited_and_published_as_a_version(town: Town) -> None:
     pick(page, corner(1.5, 0.5), adds=True)
     page.keyboard.press("m")
     revision(page, 1)
+    with town.engine.connect() as connection:
+        earlier = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     page.get_by_role("button", name="提交发布").click()
     expect(dialog.locator(".moves tbody tr")).to_have_count(1)
     dialog.get_by_role("button", name="发布", exact=True).click()
@@ -418,6 +440,15 @@ def test_a_plan_is_made_edited_and_published_as_a_version(town: Town) -> None:
             {"code": town.code},
         ).scalars()
         assert list(reasons) == ["街道办公会通过"]
+
+    def grid_of(point: tuple[float, float], **when: str) -> tuple[str, str]:
+        query = urlencode({"lon": point[0], "lat": point[1], "territory": town.code, **when})
+        found = page.request.get(f"{town.url}/api/lookup?{query}").json()
+        return found["version"], next(z["code"] for z in found["matches"][0]["zones"] if z["level"] == "grid")
+
+    # The same place is in another grid since, and was in its old one before.
+    assert grid_of(corner(1.5, 0.5)) == (f"{town.code}-v2", "G0000")
+    assert grid_of(corner(1.5, 0.5), as_of=earlier.isoformat()) == (f"{town.code}-v1", "G0001")
 
 
 def test_a_viewer_sees_a_plan_without_tools(town: Town) -> None:
