@@ -318,6 +318,36 @@ class Redrawing(RuleBasedStateMachine):
         )
         self._try(lambda: op.paint(self.draft, "community", zone.code, [shape]))
 
+    @rule(data=st.data(), radius=st.floats(0.001, 0.008))
+    def reshape(self, data, radius) -> None:
+        zone = self._zone(data, "grid")
+        shape = shapely.point_on_surface(zone.geometry).buffer(radius, quad_segs=2)
+        self._try(lambda: op.reshape(self.draft, "grid", zone.code, shape))
+
+    @rule(data=st.data(), shift=st.floats(-0.003, 0.003))
+    def redraw(self, data, shift) -> None:
+        zone = self._zone(data, "grid")
+        others = sorted(
+            other.code for other in self.draft.touching("grid", zone.geometry) if other.code != zone.code
+        )
+        if others:
+            other = data.draw(st.sampled_from(others))
+            _, south, east, north = zone.geometry.bounds
+            line = LineString([(east + shift, south - 0.01), (east - shift, north + 0.01)])
+            self._try(lambda: op.redraw_border(self.draft, "grid", (zone.code, other), line))
+
+    @rule(data=st.data(), community=st.booleans())
+    def delete(self, data, community) -> None:
+        zone = self._zone(data, "community" if community else "grid")
+        self._try(lambda: op.delete(self.draft, zone.level, zone.code))
+
+    @rule(data=st.data(), community=st.booleans())
+    def rename_and_renumber(self, data, community) -> None:
+        zone = self._zone(data, "community" if community else "grid")
+        self.fresh += 1
+        self._try(lambda: op.describe(self.draft, zone.level, zone.code, name=f"改名{self.fresh}"))
+        self._try(lambda: op.renumber(self.draft, zone.level, {zone.code: f"R{self.fresh}"}))
+
     @precondition(lambda self: self.inverses)
     @rule()
     def undo(self) -> None:
