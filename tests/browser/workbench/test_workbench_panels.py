@@ -26,6 +26,7 @@ def test_forms_rename_staff_and_delete_with_an_heir(
     office: Any, revision: Callable[[Page, int], None]
 ) -> None:
     page = office.enter()
+    first = office.zones(page)
     office.pick(page, "G0101")
     form = start(page, "rename")
     form.get_by_label("名称").fill("中心网格")
@@ -66,6 +67,10 @@ def test_forms_rename_staff_and_delete_with_an_heir(
     expect(page.locator("#history li")).to_have_count(3)
     page.locator("#history li").first.get_by_role("button").click()
     page.wait_for_function("code => onegrid.store.state.picked.includes(code)", arg=code)
+    for number in (4, 5, 6):
+        page.keyboard.press("Control+z")
+        revision(page, number)
+    assert office.zones(page) == first
 
 
 def test_communities_are_regrouped_and_grids_renumbered(
@@ -80,6 +85,7 @@ def test_communities_are_regrouped_and_grids_renumbered(
     office.send(publisher, path, {"number_format": {"name": "本镇", "segments": segments}}, "PUT")
 
     page = office.enter()
+    first = [office.zones(page, level) for level in ("grid", "functional")]
     form = start(page, "renumber")
     expect(form).to_contain_text("16 个中 16 个改变")
     expect(form.locator("#renumbering tbody tr").first).to_contain_text("C0001")
@@ -109,6 +115,10 @@ def test_communities_are_regrouped_and_grids_renumbered(
     revision(page, 2)
     functional = office.zones(page, "functional")
     assert [round(office.area(functional[code])) for code in ("F1", "F2")] == [12, 4]
+    for number in (3, 4):
+        page.keyboard.press("Control+z")
+        revision(page, number)
+    assert [office.zones(page, level) for level in ("grid", "functional")] == first
 
 
 def test_the_office_sets_its_rules_and_the_table_follows(office: Any) -> None:
