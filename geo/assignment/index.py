@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import numpy as np
 import shapely
 
-from geo.assignment import building, lookup, refining
+from geo.assignment import building, lookup, refining, writing
 from geo.assignment.rational import zones_in_leaf
 from geo.errors import CoordinatesError, FileFormatError, MixedReferenceError, ZonesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import geopandas as gpd
     from numpy.typing import ArrayLike, NDArray
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=np.generic)
 R = TypeVar("R")
 
-_MAGIC: Final = b"OneGrid zone index 1\n"
+_ARRAYS: Final = ("frame", "cells", "leaves", "starts", "words", "vertices")
+_MAGIC: Final = b"OneGrid zone index 2\n"
 _ALIGNMENT: Final = 64
 _CHUNK: Final = 1 << 17
 """Points per task: large enough to drown the cost of a task, small enough to balance two cores."""
@@ -100,7 +101,7 @@ class ZoneIndex:
 
     Notes
     -----
-    An index never changes and can be used by several threads at once; it can be pickled. Its size is about 200 bytes
+    An index never changes and can be used by several threads at once; it can be pickled. Its size is about 100 bytes
     per edge.
 
     Examples
@@ -122,20 +123,13 @@ class ZoneIndex:
         edges = _Edges.of(np.asarray(zones.geometry.array, dtype=object))
         self._adopt(len(zones), *_build(edges))
 
-    def _adopt(
-        self,
-        zones: int,
-        most: int,
-        columns: int,
-        frame: Floats,
-        cells: NDArray[np.int32],
-        words: NDArray[np.int32],
-        vertices: Floats,
-    ) -> None:
+    def _adopt(self, zones: int, most: int, columns: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the arrays of an index, read-only, so that the compiled loops know one type of them."""
         self._zones, self._most, self._columns = zones, most, columns
-        self._frame, self._vertices = _sealed(frame), _sealed(vertices)
-        self._cells, self._words = _sealed(cells), _sealed(words)
+        self._frame, self._cells, self._leaves, self._starts, self._words, self._vertices = (
+            _sealed(arrays[name]) for name in _ARRAYS
+        )
+        self._lines = _sealed(self._leaves.view(np.float32))
 
     def __len__(self) -> int:
         """Return the number of rows of the zones."""
@@ -198,6 +192,9 @@ class ZoneIndex:
                 self._frame,
                 self._columns,
                 self._cells,
+                self._leaves,
+                self._lines,
+                self._starts,
                 self._words,
                 self._vertices,
                 rows[part],
@@ -244,6 +241,7 @@ class ZoneIndex:
                 self._frame,
                 self._columns,
                 self._cells,
+                self._starts,
                 self._words,
                 self._vertices,
                 self._most,
@@ -261,11 +259,12 @@ class ZoneIndex:
     def _settle(self, lon: float, lat: float) -> list[int]:
         """Return every zone of a point that the compiled loops left open."""
         code = int(lookup.code_at(lon, lat, self._frame, self._columns, self._cells))
-        return zones_in_leaf(self._vertices, self._words, (-2 - code) >> 1, lon, lat)
+        return zones_in_leaf(self._vertices, self._words, self._starts[(-2 - code) >> 1], lon, lat)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that the index consists of."""
-        return {"frame": self._frame, "cells": self._cells, "words": self._words, "vertices": self._vertices}
+        arrays = self._frame, self._cells, self._leaves, self._starts, self._words, self._vertices
+        return dict(zip(_ARRAYS, arrays, strict=True))
 
     def to_bytes(self) -> NDArray[np.uint8]:
         """Return the whole index as one array of bytes: what `save` writes and a cluster broadcasts."""
@@ -310,7 +309,7 @@ class ZoneIndex:
                 size = np.dtype(dtype).itemsize * math.prod(shape)
                 arrays[name] = blob[start + at : start + at + size].view(dtype).reshape(shape)
             index = cls.__new__(cls)
-            index._adopt(head["zones"], head["most"], head["columns"], **arrays)  # noqa: SLF001 - its own class
+            index._adopt(head["zones"], head["most"], head["columns"], arrays)  # noqa: SLF001 - its own class
         except (ValueError, KeyError, TypeError) as error:
             raise _not_an_index() from error
         return index
@@ -410,8 +409,8 @@ class _Edges:
         return cls(vertices, unit, starts, zone.astype(np.int32))
 
 
-def _build(edges: _Edges) -> tuple[int, int, Floats, NDArray[np.int32], NDArray[np.int32], Floats]:
-    """Return the most zones of a leaf, the columns of the top grid, frame, cells, words and vertices."""
+def _build(edges: _Edges) -> tuple[int, int, dict[str, NDArray[Any]]]:
+    """Return the most zones of a leaf, the columns of the top grid, and the arrays of the index."""
     vertices, unit = edges.vertices, edges.unit
     bounds = (*vertices.min(axis=0).tolist(), *vertices.max(axis=0).tolist())
     columns, lines, box, most_shift = _top_grid(edges, *bounds)
@@ -437,10 +436,11 @@ def _build(edges: _Edges) -> tuple[int, int, Floats, NDArray[np.int32], NDArray[
         )  # fmt: skip
         if not decided:
             continue
-        decided, words, most = refining.write(vertices, box, centre, cells, leaves, entries)
+        decided, rows, starts, words, most = writing.write(vertices, box, centre, cells, leaves, entries)
         if decided:
             frame = np.array([*bounds, box[0], box[1], 1 / box[2], 1 / box[3]])
-            return most, columns, frame, cells, words, vertices
+            arrays = frame, cells, rows, starts, words, vertices
+            return most, columns, dict(zip(_ARRAYS, arrays, strict=True))
     raise ZonesError(
         "网格的坐标差异小到无法计算。",
         "coordinates of the zones differ by too little to be computed with",

@@ -1,13 +1,19 @@
 """The compiled loops that answer points from the cells of an index.
 
 **Cells.** ``cells`` begins with the top grid, row by row from the south-west. A code is -1 (no zone), a row position of
-the zone that holds the whole cell, or ``-2 - 2 * k`` for the leaf at position k of ``words``, or ``-3 - 2 * k`` for a
-finer grid at position k of ``cells``: its width in cells as a power of two, then its cells.
+the zone that holds the whole cell, or ``-2 - 2 * k`` for leaf k, or ``-3 - 2 * k`` for a finer grid at position k of
+``cells``: its width in cells as a power of two, then its cells.
 
-**Leaves.** Either two zones that share all edges of the leaf, so that inside the first means outside the second (-1 for
-no second): first zone, second zone, ``2 * edges + parity``, edges. Or minus the number of entries, and each entry, in
-order of zones: zone, ``2 * edges + parity``, edges. An edge is ``4 * vertex``, from that vertex to the next,
-plus 2 if its first end and 1 if its second end lies beyond the line ``x = east``.
+**Leaves.** A row of ``leaves`` answers nearly every point of a leaf from 32 bytes: two lines as float32 (a, b, c, with
+``|a| + |b| = 1``; the side of a point is ``a * u + b * v + c``, its place u, v being counted in cells of the top grid
+from that cell's corner), the zone of points left of both lines by more than `DOUBT`, and the zone of points right of
+one by more than that. A leaf whose border is not one line or two that meet has zeros for lines: always in doubt.
+
+**Words.** A point in doubt is decided exactly from what is at position ``starts[k]`` of ``words``. Either two zones
+that share all edges of the leaf, so that inside the first means outside the second (-1 for no second): first zone,
+second zone, ``2 * edges + parity``, edges. Or minus the number of entries, and each entry, in order of zones: zone,
+``2 * edges + parity``, edges. An edge is ``4 * vertex``, from that vertex to the next, plus 2 if its first end and 1
+if its second end lies beyond the line ``x = east``.
 
 **Parity.** Whether p is inside flips at each edge that a path from the cell's own reference point to p
 crosses. The path goes level from p to the line ``x = east`` just beyond the cell, and then along it. So only
@@ -17,7 +23,7 @@ is folded into the stored one.
 """
 
 # numba infers the types of compiled functions.
-# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0915
+# ruff: noqa: ANN001, ANN201, ANN202, C901, FURB136, PLR0912, PLR0913, PLR0915, PLR0917
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
@@ -31,6 +37,13 @@ NOWHERE = -1
 
 OPEN = -2
 """Answer for a point that only exact fractions can settle."""
+
+DOUBT = np.float32(2.0**-18)
+"""How near to a line of a leaf, in cells of the top grid, its float32 says nothing about a point.
+
+Places and coefficients of at most about 1 are rounded to 2**-25 each and summed, which errs by less than 2**-21; places
+are computed from degrees in double, which errs by less than 2**-26 in a grid of at most 2**24 cells.
+"""
 
 _BLOCK = 2048
 
@@ -147,85 +160,105 @@ def code_at(px, py, frame, columns, cells):
 
 
 @numba.njit(cache=True, nogil=True)
-def locate(lon, lat, frame, columns, cells, words, vertices, out):
-    """Write the first zone by row of each point to ``out``; return how many are in a zone, not finite, open."""
+def locate(lon, lat, frame, columns, cells, leaves, lines, starts, words, vertices, out):
+    """Write the first zone by row of each point to ``out``; return how many are in a zone, not finite, open.
+
+    ``lines`` is ``leaves`` seen as float32.
+    """
     west, south, east, north = frame[0], frame[1], frame[2], frame[3]
+    west_edge, south_edge, across, along = frame[4], frame[5], frame[6], frame[7]
     assigned = 0
     bad = 0
     still_open = 0
     warmth = 0  # returned so that the compiler keeps the loads that it sums
-    last = len(vertices) - 1
-    # Narrow integers, and nothing read from an array that could change, let the compiler use vector instructions.
-    west_edge, south_edge, across, along = frame[4], frame[5], frame[6], frame[7]
+    last = np.uint32(len(vertices) - 1)
+    # Slices, narrow integers and nothing read from an array that could change let the compiler use vector instructions;
+    # with unsigned positions it need not ask whether they count from the end.
     width = np.int32(columns)
-    places = np.empty(_BLOCK, np.int32)
-    waiting, leaves, left = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    places = np.empty(_BLOCK, np.uint32)
+    waiting, left = np.empty_like(places), np.empty_like(places)
     for start in range(0, len(lon), _BLOCK):
         # In stages, each a short loop, so that the memory of many points is on its way at once and no branch waits.
-        size = min(_BLOCK, len(lon) - start)
+        x, y, rows = lon[start : start + _BLOCK], lat[start : start + _BLOCK], out[start : start + _BLOCK]
         inside = 0
-        for k in range(size):
-            px, py = lon[start + k], lat[start + k]
-            within = int(px >= west) & int(px <= east) & int(py >= south) & int(py <= north)
-            # Far away or not a number, a coordinate would not fit an integer: the origin stands in.
-            column = np.int32(((px if within else west) - west_edge) * across)
-            line = np.int32(((py if within else south) - south_edge) * along)
-            places[k] = np.int32(line * width + column) if within else np.int32(-1)
-            inside += within
-        if inside < size:
-            for k in range(start, start + size):
-                bad += int(not (abs(lon[k]) < np.inf and abs(lat[k]) < np.inf))
-        for k in range(size):
-            out[start + k] = cells[max(places[k], 0)]
+        for k in range(len(x)):
+            # Far away or not a number, a coordinate would not fit an integer: one on the bounds stands in.
+            px = x[k] if x[k] >= west else west  # not max, which keeps a NaN
+            px = px if px <= east else east
+            py = y[k] if y[k] >= south else south
+            py = py if py <= north else north
+            column, line = np.int32((px - west_edge) * across), np.int32((py - south_edge) * along)
+            places[k] = line * width + column
+            inside += int(px == x[k]) & int(py == y[k])
+        for k in range(len(x)):
+            rows[k] = cells[places[k]]
+        if inside < len(x):
+            for k in range(len(x)):
+                if not (x[k] >= west and x[k] <= east and y[k] >= south and y[k] <= north):
+                    rows[k] = NOWHERE
+                    bad += int(not (abs(x[k]) < np.inf and abs(y[k]) < np.inf))
         held = 0
-        for k in range(start, start + size):
-            code = out[k] if places[k - start] >= 0 else NOWHERE
-            if (
-                int(code < NOWHERE) & code & 1
-            ):  # bitwise: one branch that is nearly always right instead of two guesses
-                code = _finer(code, lon[k], lat[k], frame, cells)
-            out[k] = code
+        for k in range(len(x)):
+            code = rows[k]
+            # Bitwise: one branch that is nearly always right, not two guesses.
+            if int(code < NOWHERE) & code & 1:
+                code = _finer(code, x[k], y[k], frame, cells)
+                rows[k] = code
             waiting[held] = k
             held += int(code < NOWHERE)
             assigned += int(code > NOWHERE)
-        for h in range(held):
-            leaf = (-2 - out[waiting[h]]) >> 1
-            leaves[h] = leaf
-            warmth += words[leaf]
-        for h in range(held):
-            # Mostly the first edge of the leaf; otherwise any vertex does no harm.
-            k = words[leaves[h] + 3] >> 2
-            warmth += int(vertices[min(max(k, 0), last), 0] > west) + int(
-                vertices[min(max(k + 2, 0), last), 1] > south
-            )
-        # Most leaves are two zones that share an edge or two: no calls, few branches. Whether an edge passes the
-        # height of p, and on which side, is as good as random, and a wrong guess costs more than the arithmetic.
         left_over = 0
         for h in range(held):
-            k, leaf = waiting[h], leaves[h]
-            px, py = lon[k], lat[k]
+            leaf = np.uint32((-2 - rows[waiting[h]]) >> 1)
+            left[h] = leaf
+            warmth += leaves[leaf, 6]
+        for h in range(held):
+            k, leaf = waiting[h], left[h]
+            fx, fy = (x[k] - west_edge) * across, (y[k] - south_edge) * along
+            u, v = np.float32(fx - np.int32(fx)), np.float32(fy - np.int32(fy))
+            one = lines[leaf, 0] * u + lines[leaf, 1] * v + lines[leaf, 2]
+            other = lines[leaf, 3] * u + lines[leaf, 4] * v + lines[leaf, 5]
+            least = min(one, other)
+            doubt = int(abs(least) <= DOUBT)
+            zone = leaves[leaf, 6 + int(least < 0)]
+            assigned += int(zone > NOWHERE) & ~doubt
+            rows[k] = zone
+            left[left_over] = k
+            places[left_over] = leaf
+            left_over += doubt
+        for at in range(left_over):
+            places[at] = starts[places[at]]
+        for at in range(left_over):
+            # Mostly the first edge of the leaf; otherwise any vertex does no harm.
+            vertex = np.uint32(words[places[at] + 3] >> 2)
+            warmth += int(vertices[min(vertex, last), 0] > west)
+        # Mostly two zones that share some edges: no calls, few branches. Whether an edge passes the height of p, and on
+        # which side, is as good as random, and a wrong guess costs more than the arithmetic.
+        unsure = 0
+        for at in range(left_over):
+            k, leaf = left[at], places[at]
+            px, py = x[k], y[k]
             doubt = int(words[leaf] < 0)
             parity = words[leaf + 2]
-            for at in range(leaf + 3, leaf + 3 + (0 if doubt else parity >> 1)):
-                edge = words[at]
-                v = edge >> 2
-                ax, ay, bx, by = vertices[v, 0], vertices[v, 1], vertices[v + 1, 0], vertices[v + 1, 1]
+            for word in range(leaf + 3, leaf + 3 + np.uint32(0 if doubt else parity >> 1)):
+                edge = words[word]
+                a = np.uint32(edge >> 2)
+                ax, ay, bx, by = vertices[a, 0], vertices[a, 1], vertices[a + 1, 0], vertices[a + 1, 1]
                 a_above, b_above = int(ay > py), int(by > py)
-                one, other = (ax - px) * (by - py), (ay - py) * (bx - px)
-                side = one - other
+                plus, minus = (ax - px) * (by - py), (ay - py) * (bx - px)
+                side = plus - minus
                 passes = a_above ^ b_above
-                doubt |= passes & int(abs(side) <= FILTER * (abs(one) + abs(other)) + UNDERFLOW)
+                doubt |= passes & int(abs(side) <= FILTER * (abs(plus) + abs(minus)) + UNDERFLOW)
                 parity ^= (passes & (int(side > 0) ^ a_above)) ^ (edge >> 1 & a_above) ^ (edge & b_above)
             zone = words[leaf + 1 - (parity & 1)]
-            out[k] = zone
-            left[left_over] = h
-            left_over += doubt | int(zone == NOWHERE)
-        assigned += held - left_over
-        for at in range(left_over):
-            h = left[at]
-            k = waiting[h]
-            zone = _first_in_leaf(vertices, words, leaves[h], lon[k], lat[k])
-            out[k] = zone
+            rows[k] = zone
+            left[unsure], places[unsure] = k, leaf
+            unsure += doubt | int(zone == NOWHERE)
+        assigned += left_over - unsure
+        for at in range(unsure):
+            k = left[at]
+            zone = _first_in_leaf(vertices, words, places[at], x[k], y[k])
+            rows[k] = zone
             assigned += int(zone > NOWHERE)
             still_open += int(zone == OPEN)
     return assigned, bad, still_open, warmth
@@ -257,7 +290,7 @@ def _all_in_leaf(vertices, words, leaf, px, py, zones):
 
 
 @numba.njit(cache=True, nogil=True)
-def locate_all(lon, lat, frame, columns, cells, words, vertices, most):
+def locate_all(lon, lat, frame, columns, cells, starts, words, vertices, most):
     """Return point positions and zones, one pair per zone of a point, and the positions of open points."""
     points = np.empty(len(lon) + most, np.int64)
     rows = np.empty(len(lon) + most, np.int32)
@@ -275,7 +308,7 @@ def locate_all(lon, lat, frame, columns, cells, words, vertices, most):
         found = 1
         zones[0] = code
         if code < NOWHERE:
-            found = _all_in_leaf(vertices, words, (-2 - code) >> 1, px, py, zones)
+            found = _all_in_leaf(vertices, words, starts[(-2 - code) >> 1], px, py, zones)
         if found == OPEN:
             unsettled[still_open] = k
             still_open += 1

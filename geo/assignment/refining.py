@@ -1,7 +1,7 @@
-"""The compiled loops that divide crowded leaves and write the leaves down (their layout: `geo.assignment.lookup`)."""
+"""The compiled loop that divides crowded leaves of an index (their layout: `geo.assignment.lookup`)."""
 
 # numba infers the types of compiled functions, and a call costs more than a long body.
-# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714, PLR2004
+# ruff: noqa: ANN001, ANN201, C901, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
@@ -193,78 +193,3 @@ def refine(
         (leaf_cell[:leaves], leaf_west[:leaves], leaf_south[:leaves], leaf_shift, leaf_first, leaf_size),
         (entry_zone, entry_inside, entry_first, entry_size, edges),
     )
-
-
-@numba.njit(cache=True, nogil=True)
-def _shared(vertices, edges, one, other, size):
-    """Return whether two runs of edges are the same segments, whatever their direction and order."""
-    for i in range(one, one + size):
-        k = edges[i]
-        ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
-        if ax == bx and ay == by:
-            return False
-        times = 0
-        for j in range(other, other + size):
-            k = edges[j]
-            cx, cy, dx, dy = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
-            same = ax == cx and ay == cy and bx == dx and by == dy
-            times += int(same or (ax == dx and ay == dy and bx == cx and by == cy))
-        if times != 1:
-            return False
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
-def write(vertices, box, centre, cells, leaves, entries):
-    """Write leaves down, their places into ``cells``. Returns whether all was decided, words, the most entries."""
-    leaf_cell, leaf_west, leaf_south, leaf_shift, leaf_first, leaf_size = leaves
-    entry_zone, entry_inside, entry_first, entry_size, edges = entries
-    paired = np.zeros(len(leaf_cell), np.bool_)
-    total = 0
-    most = 1
-    for leaf in range(len(leaf_cell)):
-        first, size = leaf_first[leaf], leaf_size[leaf]
-        if size == 1:
-            paired[leaf] = True
-        elif size == 2 and 0 < entry_size[first] == entry_size[first + 1]:
-            # Sharing all edges, being inside flips for both at once: if it differs once it differs always.
-            paired[leaf] = entry_inside[first] != entry_inside[first + 1] and _shared(
-                vertices, edges, entry_first[first], entry_first[first + 1], entry_size[first]
-            )
-        if paired[leaf]:
-            total += 3 + entry_size[first]
-        elif size > 0:
-            total += 1
-            for entry in range(first, first + size):
-                total += 2 + entry_size[entry]
-        most = max(most, size)
-    words = np.zeros(total + 4, np.int32)  # lookups read one word past a leaf
-    at = 0
-    for leaf in range(len(leaf_cell)):
-        first, size = leaf_first[leaf], leaf_size[leaf]
-        if size <= 0:
-            continue
-        cells[leaf_cell[leaf]] = -2 - 2 * at
-        scale = 1.0 / (1 << leaf_shift[leaf])
-        width, height = box[2] * scale, box[3] * scale
-        east = leaf_west[leaf] + width * EAST
-        px, py = leaf_west[leaf] + centre * width, leaf_south[leaf] + centre * SLANT * height
-        if not paired[leaf]:
-            words[at] = -size
-            at += 1
-        for entry in range(first, first + (1 if paired[leaf] else size)):
-            own = edges[entry_first[entry] : entry_first[entry] + entry_size[entry]]
-            parity = base_parity(vertices, own, px, py, east)
-            if parity == UNSURE:
-                return False, words, most
-            words[at] = entry_zone[entry]
-            at += 1
-            if paired[leaf]:
-                words[at] = entry_zone[entry + 1] if size > 1 else -1
-                at += 1
-            words[at] = 2 * len(own) + (parity ^ entry_inside[entry])
-            at += 1
-            for e in own:
-                words[at] = 4 * e + 2 * int(vertices[e, 0] > east) + int(vertices[e + 1, 0] > east)
-                at += 1
-    return True, words, most

@@ -127,6 +127,60 @@ def test_coverages_of_any_seed(seed: int, count: int, digits: int | None) -> Non
         assert len(np.unique(points)) == len(points)
 
 
+def points_near_borders(
+    zones: gpd.GeoDataFrame, seed: int, per_edge: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points beside edges and around vertices, from far less than a cell away to a whole cell and more."""
+    rng = np.random.default_rng(seed)
+    vertices, ring = shapely.get_coordinates(shapely.get_rings(zones.geometry.array), return_index=True)
+    edge = np.repeat(np.flatnonzero(ring[1:] == ring[:-1]), per_edge)
+    share = rng.choice([0.0, 0.5, 1.0], (len(edge), 1)) * rng.random((len(edge), 1))
+    length = np.linalg.norm(vertices[edge + 1] - vertices[edge], axis=1)
+    away = length * 2.0 ** -rng.uniform(0, 40, len(edge))
+    turn = rng.uniform(0, 2 * np.pi, len(edge))
+    points = vertices[edge] * (1 - share) + vertices[edge + 1] * share
+    points += np.column_stack([np.cos(turn), np.sin(turn)]) * away[:, None]
+    return points[:, 0].copy(), points[:, 1].copy()
+
+
+def assert_lines_answer_as_words(zones: gpd.GeoDataFrame, seed: int, per_edge: int) -> ZoneIndex:
+    """``locate`` asks the float32 lines of a leaf first, ``locate_all`` always the exact words."""
+    index = ZoneIndex(zones)
+    lon, lat = points_near_borders(zones, seed, per_edge)
+    points, rows = index.locate_all(lon, lat)
+    exact = np.full(len(lon), -1)
+    exact[points[::-1]] = rows[::-1]
+    assert np.array_equal(index.locate(lon, lat), exact)
+    return index
+
+
+@pytest.mark.parametrize("size", [1e-4, 0.1, 50.0])
+def test_points_near_borders(size: float) -> None:
+    zones = random_coverage(300, seed=5, corner=(121.4, 31.0), size=size)
+    index = assert_lines_answer_as_words(zones, seed=5, per_edge=40)
+    lines = index._lines[:, :2]  # noqa: SLF001 - otherwise nothing would be compared
+    assert (lines != 0).any(axis=1).mean() > 0.9
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 6),
+    spread=st.floats(-12, 2),
+    longest=st.floats(-3, 3),
+)
+def test_points_near_borders_of_stars(seed: int, count: int, spread: float, longest: float) -> None:
+    """Spikes, slivers, notches and edges of very different lengths, alone and on top of each other."""
+    rng = np.random.default_rng(seed)
+    stars = []
+    for _ in range(count):
+        angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 30))))
+        far = 10.0 ** rng.uniform(min(spread, longest), max(spread, longest), len(angles))
+        middle = np.array([121.4, 31.0]) + rng.normal(0, 10.0**spread, 2)
+        stars.append(Polygon(middle + np.column_stack([np.cos(angles), np.sin(angles)]) * far[:, None]))
+    assert_lines_answer_as_words(frame(*stars), seed, per_edge=30)
+
+
 triangles = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=3).map(Polygon)
 
 
@@ -405,7 +459,7 @@ def test_files_that_are_no_index(tmp_path: Path) -> None:
     path = tmp_path / "zones.npy"
     ZoneIndex(FOUR).save(path)
     whole = path.read_bytes()
-    for content in (b"nonsense", whole[:-3_000], whole.replace(b"zone index 1", b"zone index 9")):
+    for content in (b"nonsense", whole[:-3_000], whole.replace(b"zone index 2", b"zone index 9")):
         path.write_bytes(content)
         with pytest.raises(FileFormatError):
             ZoneIndex.load(path)
