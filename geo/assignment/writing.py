@@ -144,11 +144,8 @@ def write(vertices, box, centre, cells, leaves, entries):
                 least = _lines(vertices, own, box, px, py, lines)
                 if abs(least) > DOUBT:
                     rows[number, :6] = bits
-                    left = entry_zone[entry] if (least > 0) == (entry_inside[entry] == 1) else other
-                    rows[number, 6], rows[number, 7] = (
-                        left,
-                        other if left == entry_zone[entry] else entry_zone[entry],
-                    )
+                    held = int((least > 0) == (entry_inside[entry] == 1))
+                    rows[number, 7 - held], rows[number, 6 + held] = entry_zone[entry], other
             words[at] = 2 * len(own) + (parity ^ entry_inside[entry])
             at += 1
             for e in own:
