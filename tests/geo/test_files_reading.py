@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,6 @@ from geo.files import read, read_chunks, write, write_rejected
 from geo.files.encodings import line_kind
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import geopandas as gpd
 
     from geo.records import Place
@@ -118,6 +117,17 @@ def test_excel_with_a_title_numbers_and_dates(tmp_path: Path) -> None:
     assert loaded.frame["code"].to_list() == ["310112103001"]
     assert loaded.frame["attributes"][0] == {"登记日期": "2026-01-02"}
     assert loaded.rejected["row"].to_list() == [4, 4, 4]
+
+
+@pytest.mark.parametrize("name", ["居民台账.xls", "居民台账.ods"])
+def test_workbooks_of_other_programs(name: str) -> None:
+    """Written by Excel 97's format and by OpenDocument, with a title, an empty row, dates, and numbers as codes."""
+    path = Path(__file__).with_name("workbooks") / name
+    loaded = read(path, "subjects", declared="EPSG:4490", skip_bad_rows=True)
+    assert loaded.frame["code"].to_list() == ["310112103001"]
+    assert loaded.frame["people"].to_list() == [2]
+    assert loaded.frame["attributes"][0] == {"登记日期": "2026-01-02", "电话": "013800000000"}
+    assert loaded.rejected["row"].unique().tolist() == [5]
 
 
 def _shapefile(folder: Path, zones: gpd.GeoDataFrame, encoding: str, *, cpg: str | None) -> Path:
