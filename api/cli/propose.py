@@ -22,7 +22,6 @@ from api.cli.sources import (
 )
 from api.store import partitions
 from api.store.engine import session
-from api.store.fusions import version_within
 from api.store.refusals import InvalidRequestError
 from api.store.versions import get_version
 from geo import files
@@ -95,8 +94,7 @@ def propose(  # noqa: PLR0913  options of a command
     request = partitions.PartitionRequest(level, within, grids, limits, keep, seed)
     name = _only(sources)
     with progress_bar(f"划格建议 {name}") as progress, session() as opened:
-        found = get_version(opened, name)
-        info = version_within(opened, found.territory, found.code)
+        info = get_version(opened, name)
         made = partitions.make_proposal(opened, info, request, progress)
         number = partitions.store_proposal(opened, info, request, made)
         _show(f"{info.code} 划格建议 {number}", made)

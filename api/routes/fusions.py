@@ -17,6 +17,7 @@ from api.proposals import (
 from api.routes.plan_life import PlanEntry
 from api.schemas import JobStarted, Text
 from api.store import actions, adoptions, fusions, memberships, plans
+from api.store.versions import version_within
 from geo.fusion import FusionProfile
 
 router = APIRouter(prefix="/api/territories/{code}/fusion", tags=["修复与合一 Repair and fusion"])
@@ -32,7 +33,7 @@ def fuse(
     code: str, body: FusionOrder, session: Transaction, caller: SignedIn, services: AppServices
 ) -> JobStarted:
     """把几个条线的网格合成一套方案，列出每一处分歧和新旧网格对照。需要规划员角色。"""
-    found = fusions.version_within(session, code, body.version)
+    found = version_within(session, code, body.version)
     caller.require("planner", found.territory)
     values = body.profile.model_dump()
     span = values.pop("households")
@@ -77,7 +78,7 @@ def adopt(
     code: str, body: FusionPlan, session: Transaction, caller: SignedIn, services: AppServices
 ) -> PlanEntry:
     """把融合方案变成一个可查看、修改、撤销、发布的方案：该层级的网格换成新网格，对应关系、编码、网格员随之延续。需要规划员角色。"""
-    found = fusions.version_within(session, code, body.version)
+    found = version_within(session, code, body.version)
     caller.require("planner", found.territory)
     made = adoptions.adopt_fusion(
         session,

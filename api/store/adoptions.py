@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from api.store import drafts, fusions, plans
 from api.store.territories import find_territory, levels_of
+from api.store.versions import version_within
 from api.store.zonesets import read_zones
 from geo.plans import Draft, adoption
 
@@ -118,7 +119,7 @@ def adopt_fusion(
     RefusedError, ZonesError
         As for :func:`adopt`.
     """
-    info = fusions.version_within(session, territory, version)
+    info = version_within(session, territory, version)
     fused = fusions.read_fusion(session, territory, info.code)
     walk = fused.crosswalk
     layer = _layer_of(session, info.territory_id, level, set(walk["layer"])) if len(walk) else None

@@ -18,9 +18,8 @@ from api.store.errors import NotFoundError
 from api.store.located import read_footprints, read_located
 from api.store.networks import read_streets
 from api.store.progress import Progress, silent
-from api.store.refusals import InvalidRequestError
-from api.store.territories import boundary_of, find_territory, levels_of
-from api.store.versions import VersionInfo, get_version
+from api.store.territories import boundary_of, levels_of
+from api.store.versions import VersionInfo, version_within
 from api.store.zonesets import plain, read_zones
 from geo.crs import INTERNAL_CRS
 from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse, layer_column
@@ -195,27 +194,6 @@ def compute_fusion(
     )
     progress(1.0, f"融合完成: {len(fused.conflicts)} 处分歧，{len(fused.proposal)} 个新网格")
     return fusion_summary(session, territory, info.code)
-
-
-def version_within(session: Session, territory: str, version: str | None) -> VersionInfo:
-    """Return a version of a territory, by default its newest.
-
-    Raises
-    ------
-    NotFoundError
-        No such territory or version.
-    InvalidRequestError
-        The version is another territory's.
-    """
-    found = find_territory(session, territory)
-    info = get_version(session, version or found.code)
-    if info.territory_id != found.id:
-        raise InvalidRequestError(
-            f"版本 {info.code} 不属于辖区“{territory}”。",
-            f"{info.code} is no version of {territory}",
-            remedy=f"请用辖区“{info.territory}”，或换一个版本。",
-        )
-    return info
 
 
 def _levels(session: Session, version: VersionInfo, names: tuple[str, ...]) -> dict[str, str]:

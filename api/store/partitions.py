@@ -13,12 +13,12 @@ from sqlalchemy import select, text
 
 from api.store import adoptions, audit, bulk, models, profiles
 from api.store.errors import NotFoundError
-from api.store.fusions import version_within
 from api.store.located import read_footprints, read_located
 from api.store.networks import read_streets
 from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import boundary_of, levels_of
+from api.store.versions import version_within
 from api.store.zonesets import plain, read_zones
 from geo.crs import INTERNAL_CRS
 from geo.partition import Place, Proposal, ProposalOptions, propose

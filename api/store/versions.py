@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from api.store import audit, models
 from api.store.errors import NotFoundError, NotPublishableError, PublishedError
+from api.store.refusals import InvalidRequestError
 from api.store.territories import find_territory
 
 if TYPE_CHECKING:
@@ -115,6 +116,27 @@ def get_version(session: Session, code: str) -> VersionInfo:
         known = "、".join(codes) or "无"
         raise NotFoundError(f"没有版本“{code}”。", f"no version {code!r}", remedy=f"现有版本: {known}")
     return _info(*rows[-1])
+
+
+def version_within(session: Session, territory: str, version: str | None) -> VersionInfo:
+    """Return a version of a territory, by default its newest.
+
+    Raises
+    ------
+    NotFoundError
+        No such territory or version.
+    InvalidRequestError
+        The version is another territory's.
+    """
+    found = find_territory(session, territory)
+    info = get_version(session, version or found.code)
+    if info.territory_id != found.id:
+        raise InvalidRequestError(
+            f"版本 {info.code} 不属于辖区“{territory}”。",
+            f"{info.code} is no version of {territory}",
+            remedy=f"请用辖区“{info.territory}”，或换一个版本。",
+        )
+    return info
 
 
 def as_of(session: Session, territory: str, date: datetime | None = None) -> VersionInfo:

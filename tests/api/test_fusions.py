@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from shapely.geometry import shape
 
-from api.store import audit, fusions, places
+from api.store import audit, fusions, places, versions
 from api.store.errors import NotFoundError
 from api.store.fusions import FusionOptions
 from api.store.refusals import InvalidRequestError
@@ -96,7 +96,7 @@ def test_bad_choices_say_what_to_do(session: Session, version: str) -> None:
 def test_a_version_of_another_territory_is_refused(session: Session, version: str, make_board: Any) -> None:
     places.load_place(session, make_board())
     with pytest.raises(InvalidRequestError):
-        fusions.version_within(session, "board", version)
+        versions.version_within(session, "board", version)
 
 
 def test_a_planner_fuses_over_http(web: Web) -> None:
