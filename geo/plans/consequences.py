@@ -35,15 +35,19 @@ def redivide_patch(
     draft: Draft,
     level: str,
     operation: str,
-    where: Sequence[Area],
-    cuts: Sequence[shapely.Geometry],
+    cuts: Sequence[Area],
     owner: Owner,
     *,
+    to: Iterable[str] = (),
     fresh: Mapping[str, PlanZone] | None = None,
     grows: bool = False,
 ) -> Change:
-    """Redivide what touches ``where`` along ``cuts`` (see `geo.plans.redivision.redivide`) and make the change."""
-    touched = {zone.code: zone for area in where for zone in draft.touching(level, area, distance=GRID_DEG)}
+    """Redivide what touches ``cuts`` along them (see `geo.plans.redivision.redivide`) and make the change.
+
+    Zones that ``to`` names take part wherever they are: given ground far away, they keep what they have.
+    """
+    touched = {zone.code: zone for area in cuts for zone in draft.touching(level, area, distance=GRID_DEG)}
+    touched |= {code: draft.zone(level, code) for code in to}
     rim = {
         zone.code: zone for inner in list(touched.values()) for zone in draft.touching(level, inner.geometry)
     }
@@ -72,7 +76,8 @@ def give_areas(
         best = np.argmin(shapely.distance(points[:, None], shapes[None, :]), axis=1)
         return np.where(ours, codes[best], now)
 
-    return redivide_patch(draft, level, operation, list(shapes), list(shapes), owner, fresh=fresh)
+    to = [code for code in areas if (level, code) in draft]
+    return redivide_patch(draft, level, operation, list(shapes), owner, to=to, fresh=fresh)
 
 
 def change_of(

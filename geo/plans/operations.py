@@ -110,7 +110,6 @@ def reshape(draft: Draft, level: str, code: str, shape: Area, *, heir: str | Non
     heir
         Who gets what it loses; by default each lost piece goes to the neighbour with the longest border.
     """
-    zone = draft.zone(level, code)
     shape = usable(shape)
 
     def owner(faces: NDArray[np.object_], now: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -122,18 +121,18 @@ def reshape(draft: Draft, level: str, code: str, shape: Area, *, heir: str | Non
         refuse_orphans(faces, now, then)
         return then
 
-    return redivide_patch(draft, level, "reshape", [zone.geometry, shape], [shape], owner)
+    to = [code] if heir is None else [code, heir]
+    return redivide_patch(draft, level, "reshape", [shape], owner, to=to)
 
 
 def paint(draft: Draft, level: str, code: str, areas: Sequence[Area]) -> Change:
     """Give areas (blocks, estates, buildings) to a zone; neighbours lose them."""
-    draft.zone(level, code)
     area = usable(shapely.union_all(list(areas), grid_size=GRID_DEG))
 
     def owner(faces: NDArray[np.object_], now: NDArray[np.object_]) -> NDArray[np.object_]:
         return np.where(faces_inside(faces, area) & is_taken(now), code, now)
 
-    return redivide_patch(draft, level, "paint", [area], [area], owner)
+    return redivide_patch(draft, level, "paint", [area], owner, to=[code])
 
 
 def split(
@@ -217,7 +216,7 @@ def carve(draft: Draft, level: str, code: str, name: str, shape: Area) -> Change
         return np.where(faces_inside(faces, shape) & is_taken(now), code, now)
 
     fresh = {code: replace(under[0], code=code, name=name, kind="dedicated", staff=(), attributes={})}
-    return redivide_patch(draft, level, "carve", [shape], [shape], owner, fresh=fresh)
+    return redivide_patch(draft, level, "carve", [shape], owner, fresh=fresh)
 
 
 def fill_gap(
@@ -231,7 +230,8 @@ def fill_gap(
         return np.where(faces_inside(faces, shape) & ~is_taken(now), code, now)
 
     fresh = {code: PlanZone(level, code, name or code, shape, parent=parent)} if is_new else {}
-    return redivide_patch(draft, level, "fill_gap", [shape], [shape], owner, fresh=fresh, grows=True)
+    to = [] if is_new else [code]
+    return redivide_patch(draft, level, "fill_gap", [shape], owner, to=to, fresh=fresh, grows=True)
 
 
 def delete(draft: Draft, level: str, code: str, *, heir: str | None = None) -> Change:

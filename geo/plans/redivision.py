@@ -8,7 +8,6 @@ lines, they share every vertex, also those that the new lines brought in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,24 +90,22 @@ def insert_vertices(geometry: Area, points: NDArray[np.float64]) -> Area:
     # What lies on no edge is the usual case: found first, since a town's border has thousands of vertices.
     fresh = points[shapely.dwithin(shapely.boundary(geometry), shapely.points(points), NEAR_DEG)]
     existing = shapely.get_coordinates(geometry)
-    fresh = np.array([xy for xy in fresh if not (existing == xy).all(axis=1).any()], dtype=float).reshape(
-        -1, 2
-    )
+    fresh = np.unique(fresh[~(fresh[:, None] == existing).all(axis=2).any(axis=1)], axis=0)
     if not len(fresh):
         return geometry
 
     def ring_with(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-        pieces = []
-        for start, end in pairwise(ring):
-            pieces.append(start[None, :])
-            span = end - start
-            length = float(np.hypot(*span))
-            along = (fresh - start) @ span / length
-            across = np.abs((fresh - start) @ np.array([-span[1], span[0]])) / length
-            on = (across < NEAR_DEG) & (along > 0) & (along < length)
-            pieces.append(fresh[on][np.argsort(along[on])])
-        pieces.append(ring[-1:])
-        return np.concatenate(pieces)
+        start, span = ring[:-1], np.diff(ring, axis=0)
+        length = np.hypot(*span.T)
+        offset = fresh[:, None] - start
+        along = (offset * span).sum(axis=2) / length
+        across = np.abs(offset[..., 1] * span[:, 0] - offset[..., 0] * span[:, 1]) / length
+        away = np.where((along > 0) & (along < length), across, np.inf)
+        # Beside a sharp corner a point is near two edges; in both, it would make a spike.
+        edge = away.argmin(axis=1)
+        near = np.flatnonzero(away[np.arange(len(fresh)), edge] < NEAR_DEG)
+        near = near[np.lexsort((along[near, edge[near]], edge[near]))]
+        return np.insert(ring, edge[near] + 1, fresh[near], axis=0)
 
     polygons = [
         shapely.Polygon(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -19,6 +20,7 @@ from shapely import LineString, Polygon, box
 from geo.errors import RefusedError
 from geo.plans import EXCEPTION, Census, Draft, PlanZone, Profile, Rule, warnings_of
 from geo.plans import operations as op
+from geo.plans.redivision import insert_vertices
 from geo.records import LEVELS
 
 SIDE = 0.01
@@ -49,6 +51,15 @@ def town() -> Draft:
             for i in range(2)
             for j in range(2)
         ]
+    return Draft(zones, TOWN_LEVELS, TERRITORY)
+
+
+GAP = square(1, 0)
+
+
+def holed_town() -> Draft:
+    """The town before anybody has drawn grid C010."""
+    zones = [zone for level in TOWN_LEVELS for zone in town().at(level.code) if zone.code != "C010"]
     return Draft(zones, TOWN_LEVELS, TERRITORY)
 
 
@@ -157,11 +168,33 @@ def test_regroup_unites_communities_and_refuses_to_leave_one_without() -> None:
 
 
 def test_a_gap_is_filled_up_to_its_neighbours_and_no_further() -> None:
-    draft = town()
-    holed = Draft([z for z in draft.at("grid") if z.code != "C010"], [LEVELS["grid"]], TERRITORY)
-    change = op.fill_gap(holed, "grid", box(0.005, -0.005, 0.025, 0.0123), code="N1", name="新网格")
+    holed = holed_town()
+    change = op.fill_gap(
+        holed, "grid", box(0.005, -0.005, 0.025, 0.0123), code="N1", name="新网格", parent="C0"
+    )
     holed.apply(change)
     assert shapely.equals(holed.zone("grid", "N1").geometry, square(1, 0))
+
+
+def test_ground_far_away_is_added_to_what_a_zone_has() -> None:
+    holed = holed_town()
+    before = holed.zone("grid", "C000").geometry
+    island = box(0.014, 0.002, 0.017, 0.004)
+    holed.apply(op.fill_gap(holed, "grid", island, code="C000"))
+    assert shapely.equals(holed.zone("grid", "C000").geometry, shapely.union(before, island))
+
+
+def test_painting_beyond_the_parent_says_so_wherever_it_is() -> None:
+    with pytest.raises(RefusedError, match="越出上级"):
+        op.paint(town(), "grid", "C000", [box(0.033, 0.012, 0.037, 0.014)])
+
+
+def test_a_vertex_beside_a_sharp_corner_is_put_in_once() -> None:
+    corner = Polygon([(0, 0), (0.01, 0), (0.01, 0.005)])
+    after = insert_vertices(corner, np.array([[1e-8, 0], [1e-8, 0], [0.01, 0.002], [0.004, 0.001]]))
+    assert shapely.get_coordinates(after).tolist() == [
+        [0, 0], [1e-8, 0], [0.01, 0], [0.01, 0.002], [0.01, 0.005], [0, 0],
+    ]  # fmt: skip
 
 
 def test_a_dedicated_zone_may_make_a_hole() -> None:
@@ -243,11 +276,14 @@ class Redrawing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.draft = town()
+        self.draft = self.begin()
         self.census = households(self.draft)
         self.total = len(self.census)
         self.inverses: list = []
         self.fresh = 0
+
+    def begin(self) -> Draft:
+        return town()
 
     def _try(self, make) -> None:
         try:
@@ -348,6 +384,20 @@ class Redrawing(RuleBasedStateMachine):
         self._try(lambda: op.describe(self.draft, zone.level, zone.code, name=f"改名{self.fresh}"))
         self._try(lambda: op.renumber(self.draft, zone.level, {zone.code: f"R{self.fresh}"}))
 
+    @rule(data=st.data(), existing=st.booleans())
+    def regroup(self, data, existing) -> None:
+        communities = sorted(zone.code for zone in self.draft.at("community"))
+        members = data.draw(st.lists(st.sampled_from(communities), min_size=1, unique=True))
+        self.fresh += 1
+        code = self._zone(data, "functional").code if existing else f"G{self.fresh}"
+        self._try(lambda: op.regroup(self.draft, "functional", code, members, of="community"))
+
+    @rule(data=st.data(), radius=st.floats(0.0002, 0.002))
+    def exception(self, data, radius) -> None:
+        shape = shapely.point_on_surface(self._zone(data, "grid").geometry).buffer(radius, quad_segs=2)
+        self.fresh += 1
+        self._try(lambda: op.register_exception(self.draft, f"X{self.fresh}", "河道", "河道", shape))
+
     @precondition(lambda self: self.inverses)
     @rule()
     def undo(self) -> None:
@@ -367,15 +417,39 @@ class Redrawing(RuleBasedStateMachine):
     def teardown(self) -> None:
         while self.inverses:
             self.undo()
-        assert_same(self.draft, town())
+        assert_same(self.draft, self.begin())
         assert len(self.census.ledger()) == 0
 
 
-TestRedrawing = Redrawing.TestCase
-TestRedrawing.settings = settings(
+class RedrawingAroundAGap(Redrawing):
+    """The same where a grid is missing: nothing overlaps, no edit makes the gap larger, and it can be filled."""
+
+    def begin(self) -> Draft:
+        return holed_town()
+
+    @rule(data=st.data(), share=st.floats(0.1, 1.0), new=st.booleans())
+    def fill(self, data, share, new) -> None:
+        shape = shapely.affinity.scale(GAP, share, share)
+        self.fresh += 1
+        code = f"N{self.fresh}" if new else self._zone(data, "grid").code
+        self._try(lambda: op.fill_gap(self.draft, "grid", shape, code=code, parent="C0"))
+
+    @invariant()
+    def law_1(self) -> None:
+        shapes = np.array([zone.geometry for zone in self.draft.at("grid")])
+        assert shapely.coverage_is_valid(shapes)
+        missing = shapely.difference(self.draft.boundary, shapely.union_all(shapes))
+        assert shapely.area(shapely.difference(missing, GAP)) < 1e-9
+
+
+MACHINE = settings(
     max_examples=25,
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,
 )
+TestRedrawing = Redrawing.TestCase
+TestRedrawing.settings = MACHINE
+TestRedrawingAroundAGap = RedrawingAroundAGap.TestCase
+TestRedrawingAroundAGap.settings = MACHINE
