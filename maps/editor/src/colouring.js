@@ -19,7 +19,7 @@ export const UNKNOWN = palette.unknown;
 const GROUPS = 4;
 
 /** @param {Zone[]} zones @param {Colour} colour */
-export function classesOf(zones, colour) {
+function classesOf(zones, colour) {
   const values = zones.map((zone) => valueOf(zone, colour));
   return { classes: naturalClasses(values), unknown: values.filter((value) => value === null).length };
 }
@@ -28,7 +28,7 @@ export function classesOf(zones, colour) {
  * @param {number} index
  * @param {number} classes
  */
-export const classColour = (index, classes) =>
+const classColour = (index, classes) =>
   palette.classes[classes === 1 ? 2 : Math.round((index * (palette.classes.length - 1)) / (classes - 1))];
 
 /**
@@ -39,7 +39,7 @@ export const classColour = (index, classes) =>
  * @param {[number, number]} band
  * @returns {number} -1 when it is unknown or the band is not for it
  */
-export function balanceOf({ kind, counts: { household } }, [least, most]) {
+function balanceOf({ kind, counts: { household } }, [least, most]) {
   if (kind !== "general" || household === null || household === undefined) return -1;
   if (household < least) return household < least * 0.75 ? 0 : 1;
   if (household > most) return household > most * 1.25 ? 4 : 3;

@@ -1,6 +1,5 @@
 // Wires state, acts, map and panels into the page.
 import "./styles/app.css";
-import "./styles/panels.css";
 import { Actions, languageKept } from "./actions.js";
 import { coloured } from "./colouring.js";
 import { fill, h } from "./dom.js";

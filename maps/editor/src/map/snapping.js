@@ -8,7 +8,7 @@ import { toFeature } from "ol/render/Feature.js";
 import VectorSource from "ol/source/Vector.js";
 
 /** Pixels within which a point takes the place of a vertex or a border. */
-export const SNAP_PX = 8;
+const SNAP_PX = 8;
 
 /** Pixels around the pointer that are indexed, and by which it moves before they are indexed anew. */
 const REACH_PX = 72;

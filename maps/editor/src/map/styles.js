@@ -43,7 +43,7 @@ export const casing = (level) =>
   );
 
 /** Dashes that tell the departments' borders apart where several lie over one another. */
-export const DASHES = /** @type {Record<string, number[]>} */ ({
+const DASHES = /** @type {Record<string, number[]>} */ ({
   party: [6, 4],
   order: [2, 4],
   civil: [12, 4],

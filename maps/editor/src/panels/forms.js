@@ -33,7 +33,7 @@ export function heirForm(neighbours) {
 }
 
 /** Roles that the registers know. */
-export const ROLES = ["网格长", "专职网格员", "兼职网格员", "微网格员", "指导员"];
+const ROLES = ["网格长", "专职网格员", "兼职网格员", "微网格员", "指导员"];
 
 /** @param {string} role */
 export const roleName = (role) => (ROLES.includes(role) ? t(`role.staff.${ROLES.indexOf(role)}`) : role);

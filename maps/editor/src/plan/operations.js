@@ -218,7 +218,7 @@ export class Operations {
 }
 
 /** Polygons of a shape, as rings. @param {import("../contract").Geometry} geometry @returns {LonLat[][][]} */
-export function areasOf(geometry) {
+function areasOf(geometry) {
   if (geometry.type === "Polygon") return [/** @type {LonLat[][]} */ (geometry.coordinates)];
   if (geometry.type === "MultiPolygon") return /** @type {LonLat[][][]} */ (geometry.coordinates);
   if (geometry.type === "GeometryCollection") return geometry.geometries.flatMap(areasOf);
