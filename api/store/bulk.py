@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 from api.store.models import SRID
 from geo.crs import INTERNAL_CRS
 
-HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-"""Signature, flags and extension length of the format (PostgreSQL documentation, COPY, "Binary Format")."""
-
-TRAILER = b"\xff\xff"
-
 GEOMETRY = "bytea"
 """A geometry travels as EWKB, which is what bytea sends too."""
 

@@ -207,9 +207,6 @@ class AddressBook:
         found = [self._keys.rows(key) for key in keys if key]
         return np.concatenate(found) if found else np.empty(0, dtype=np.int32)
 
-    def _below(self, name: str, first: str) -> NDArray[np.int32]:
-        return self._heads.rows(f"{name}|{first}") if first else self._places.rows(name)
-
     def _alike(self, name: str, cutoff: float) -> list[str]:
         """Return known names that look or sound like one."""
         if not name:

@@ -33,7 +33,6 @@ class Fronts:
     """
 
     def __init__(self, town: Town, rng: np.random.Generator) -> None:
-        self._town = town
         self._rng = rng
         self._plane = shapely.transform(town.blocks, metres_of)
         named = np.array([line.name != "" for line in town.lines])

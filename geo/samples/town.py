@@ -30,7 +30,6 @@ METRES_PER_DEGREE_LON = 95_450.0
 NODING_GRID_M = 0.01
 """Vertices of the drawing stand a centimetre apart at least, so that quantising to 1e-8 degrees merges none."""
 
-RANKS = ("motorway", "river", "primary", "secondary", "tertiary", "residential", "boundary")
 BARRIERS = ("motorway", "river")
 CROSSING_COST = {
     "motorway": 6.0, "river": 6.0, "primary": 2.4, "secondary": 1.7, "tertiary": 1.3, "residential": 1.0,

@@ -55,9 +55,6 @@ STEP_DEG = 0.0001
 BLOCK = (4, 3)
 """Grids of a community, across and up."""
 
-ROOT_GRIDS = 48
-"""Grids across: the square root of ZONES, rounded up, as `random_zones` lays them."""
-
 KEPT_S = 3.0
 """How long a connection is kept that nobody uses; uvicorn's own patience is 5 s."""
 
