@@ -8,6 +8,7 @@ the other. GB18030 contains GBK and GB2312. Many UTF-8 bytes are also valid GBK 
 from __future__ import annotations
 
 import codecs
+import re
 import tempfile
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Literal
@@ -23,6 +24,7 @@ LineKind = Literal["ascii", "utf-8", "gb18030", "either", "neither"]
 DAMAGED = "\ufffd"
 """Stands in the text for bytes that do not fit the file's encoding."""
 
+_GB2312 = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*")
 _BLOCK_BYTES = 1 << 20
 _FIRST_LEAD_OF_THREE = 0xE0
 _MARKS = (
@@ -57,6 +59,15 @@ def line_kind(line: bytes) -> LineKind:
     return "gb18030"
 
 
+def is_chinese(cells: Iterable[bytes]) -> bool:
+    """Whether cells are Chinese in UTF-8 or GB 2312: each that is not ASCII, and one at least.
+
+    Letters with accents stand alone in western words; the bytes of Chinese characters come in pairs or threes.
+    """
+    foreign = [cell for cell in cells if not cell.isascii()]
+    return bool(foreign) and all(line_kind(cell) == "utf-8" or _GB2312.fullmatch(cell) for cell in foreign)
+
+
 def majority(kinds: Counter[LineKind]) -> str:
     """Return the encoding that most lines are in: ``utf-8`` or ``gb18030``."""
     return "gb18030" if kinds["gb18030"] > kinds["utf-8"] else "utf-8"
@@ -86,6 +97,24 @@ def decode_all(cells: Iterable[bytes]) -> tuple[list[str], str]:
     return [decode(cell, encoding) for cell in listed], encoding
 
 
+def check_encoding(name: str) -> None:
+    """Refuse what is no encoding of text.
+
+    Raises
+    ------
+    EncodingError
+        When Python does not know it.
+    """
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise EncodingError(
+            f"不认识的编码“{name}”。",
+            f"unknown encoding {name!r}",
+            remedy="常用的有 utf-8、gbk、gb18030。",
+        ) from error
+
+
 def open_as_utf8(path: Path, encoding: str | None = None) -> tuple[IO[bytes], str]:
     """Open a text file as UTF-8 bytes without a byte-order mark.
 
@@ -108,14 +137,7 @@ def open_as_utf8(path: Path, encoding: str | None = None) -> tuple[IO[bytes], st
         When ``encoding`` is unknown to Python.
     """
     if encoding is not None:
-        try:
-            codecs.lookup(encoding)
-        except LookupError as error:
-            raise EncodingError(
-                f"不认识的编码“{encoding}”。",
-                f"unknown encoding {encoding!r}",
-                remedy="常用的有 utf-8、gbk、gb18030。",
-            ) from error
+        check_encoding(encoding)
         return _transcode_whole(path, encoding, errors="replace"), encoding
     with path.open("rb") as file:
         head = file.read(4)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
 
 FAULT_COLUMNS = ["file", "row", "column", "value", "problem", "remedy"]
-HEADER_ROW = 1
 _LONGEST_VALUE = 80
 
 
@@ -52,9 +51,12 @@ class FaultList:
     ----------
     file
         Name shown in every fault.
+    header
+        Row of the headings; 0 where they are no row.
     """
 
     file: str
+    header: int = 0
     _parts: list[pd.DataFrame] = field(default_factory=list)
     fatal: bool = False
 
@@ -84,8 +86,8 @@ class FaultList:
         self._parts.append(part)
 
     def add_fatal(self, column: str, value: object, problem: str, remedy: str) -> None:
-        """Add a fault of the file as a whole (row 1, the header), which no skipping of rows can mend."""
-        self.add(np.array([HEADER_ROW]), column, [value], problem, remedy)
+        """Add a fault of the file as a whole, at its headings, which no skipping of rows can mend."""
+        self.add(np.array([self.header]), column, [value], problem, remedy)
         self.fatal = True
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from geo.errors import FileFormatError
 from geo.files.faults import Loaded
-from geo.files.session import CSV_SUFFIXES, EXCEL_SUFFIXES, Session
+from geo.files.session import CSV_SUFFIXES, EXCEL_SUFFIXES, Session, check_readable
 from geo.files.tables import read_csv, read_excel
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def read(  # noqa: PLR0913  the options of a load
     Parameters
     ----------
     path
-        .geojson, .gpkg, .shp (with .dbf, .shx), .fgb, .parquet, .csv, .tsv, .xlsx, .xls, .ods.
+        .geojson, .gpkg, .shp (with .dbf, .shx), .fgb, .parquet, .csv, .tsv, .xlsx, .xls, .ods; or one of these
+        in a .zip.
     kind
         ``zones``, ``subjects``, ``stations``, ``addresses`` or ``streets`` (``geo.records.COLUMNS``).
     declared
@@ -181,6 +182,7 @@ def read_table(path: Path | str, *, sheet: str | None = None, encoding: str | No
         The file is no table, or cannot be opened.
     """
     path = Path(path)
+    check_readable(path)
     suffix = path.suffix.lower()
     if suffix in EXCEL_SUFFIXES:
         chunks = read_excel(path, WHOLE_FILE_ROWS, sheet)

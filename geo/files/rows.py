@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geo.files.faults import FaultList, Rows
+    from geo.files.faults import FaultList, Mask, Rows
     from geo.records import Kind
 
     Objects = NDArray[np.object_]
@@ -31,6 +31,13 @@ CODE_PATTERN = r"[0-9A-Za-z_.-]{1,40}"
 
 CODED: tuple[Kind, ...] = ("zones", "subjects", "stations")
 _MERGE_AFTER = 8
+_EXACT_IN_DOUBLE = 1e15
+"""From here on a number stored as floating point is no longer sure of its last digits."""
+
+_WHOLE_NUMBERS_END = 2.0**63
+_MOST_PEOPLE = 2**31 - 1
+_ROUNDED = r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]{9,}\.0"
+"""What a spreadsheet, or a program, makes of a long code that it takes for a number."""
 _PHONE = re.compile(r"(?<!\d)(1\d{10}|0\d{2,3}-?\d{7,8})(?!\d)")
 _ALLOWED: dict[Kind, str] = {
     "zones": "综合、专属",
@@ -107,6 +114,17 @@ def as_text(values: pd.Series[Any]) -> pd.Series[str]:
     return texts.mask(missing | (texts == ""))
 
 
+def _inexact(values: pd.Series[Any]) -> Mask:
+    """Return where a column of numbers holds one that may have lost digits."""
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        return np.zeros(len(values), dtype=bool)
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    # Of whole numbers, GDAL puts the ends of the range where a file has more digits.
+    limit = _EXACT_IN_DOUBLE if pd.api.types.is_float_dtype(values.dtype) else _WHOLE_NUMBERS_END
+    lost: Mask = np.abs(numbers) >= limit
+    return lost
+
+
 @dataclass
 class RowReader:
     """Turns raw tables of one file into the columns of one kind.
@@ -151,7 +169,7 @@ class RowReader:
                     "这是必填项，请补上。",
                 )
         if "code" in texts:
-            self._codes(texts, rows, faults)
+            self._codes(texts, table, rows, faults)
         result = pd.DataFrame({name: _objects(text) for name, text in texts.items()}, index=range(len(rows)))
         if self.kind in KIND_WORDS:
             result["kind"] = self._kinds(texts["kind"], rows, faults)
@@ -186,7 +204,7 @@ class RowReader:
                 continue
             bad = (
                 values.astype("str")
-                .str.contains(DAMAGED, regex=False)
+                .str.contains(f"[{DAMAGED}\0]", regex=True)
                 .fillna(value=False)
                 .to_numpy(dtype=bool)
             )
@@ -194,16 +212,22 @@ class RowReader:
                 rows[bad],
                 str(heading),
                 values[bad],
-                "这一格的字节与整个文件的编码不符（UTF-8 与 GBK 混用，或已损坏）",
+                "这一格的字节与整个文件的编码不符（UTF-8 与 GBK 混用，或已损坏、含空字符）",
                 "请用同一种编码重新保存文件（建议 UTF-8），并核对这一行。",
             )
 
-    def _codes(self, texts: dict[str, pd.Series[str]], rows: Rows, faults: FaultList) -> None:
+    def _codes(
+        self, texts: dict[str, pd.Series[str]], table: pd.DataFrame, rows: Rows, faults: FaultList
+    ) -> None:
         codes, heading = texts["code"], self._heading("code")
+        rounded = codes.fillna("").str.fullmatch(_ROUNDED).to_numpy(dtype=bool)
+        if "code" in self.found:
+            rounded = rounded | _inexact(table[self.found["code"]])
+        remedy = "请在原来的系统里把编码列按“文本”导出；用 Excel 时先把该列设为“文本”格式再录入。"
+        faults.add(rows[rounded], heading, codes[rounded], "编码被当成了数字，末尾的数字可能已经丢失", remedy)
         if self.kind != "subjects":
-            odd = codes.notna().to_numpy() & ~codes.fillna("").str.fullmatch(CODE_PATTERN).to_numpy(
-                dtype=bool
-            )
+            fit = codes.fillna("").str.fullmatch(CODE_PATTERN).to_numpy(dtype=bool)
+            odd = codes.notna().to_numpy() & ~fit & ~rounded
             remedy = "编码只能用数字、英文字母、点、下划线和连字符，最多 40 个字符。"
             faults.add(rows[odd], heading, codes[odd], "编码格式不对", remedy)
         key = codes
@@ -247,16 +271,18 @@ class RowReader:
 
     def _people(self, table: pd.DataFrame, rows: Rows, faults: FaultList) -> pd.api.extensions.ExtensionArray:
         if "people" not in self.found:
-            constant = self.constants.get("people")
-            return pd.array([None if constant is None else int(constant)] * len(table), dtype="Int64")
-        heading = self.found["people"]
-        people, _ = numbers(table[heading], rows, heading, faults)
-        bad = (people < 0) | (people != np.floor(people)) & np.isfinite(people)
+            values = pd.Series([self.constants.get("people")] * len(table), dtype="str")
+            heading = "people"
+        else:
+            heading = self.found["people"]
+            values = table[heading]
+        people, _ = numbers(values, rows, heading, faults)
+        bad = (people < 0) | (people > _MOST_PEOPLE) | (people != np.floor(people)) & np.isfinite(people)
         faults.add(
             rows[bad],
             heading,
-            table[heading][bad],
-            "人数应为不小于 0 的整数",
+            values[bad],
+            "人数应为不小于 0、不大于 21 亿的整数",
             "请改正；不清楚就留空（未知，不是 0）。",
         )
         known = np.isfinite(people) & ~bad

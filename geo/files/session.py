@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from pyproj import CRS
 
 from geo.crs import INTERNAL_CRS, reference, to_internal, undeclared_reference
 from geo.errors import BadRecordsError, FileFormatError, UnknownReferenceError
+from geo.files.archives import unpacked
+from geo.files.encodings import check_encoding
 from geo.files.faults import FaultList, Loaded, empty_faults
 from geo.files.rows import CODED, RowReader, SeenCodes
 from geo.files.shapes import Reference, check_shapes, far_warning, parse_shapes, points_from_columns
-from geo.files.tables import RawChunk, read_csv, read_excel
+from geo.files.tables import RawChunk, read_csv, read_excel, unique_names
 from geo.files.vectors import read_parquet, read_vectors
 from geo.files.words import LEVEL_WORDS, match_headings
 from geo.records import COLUMNS, KINDS, LEVELS
@@ -23,14 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from pyproj import CRS
-
     from geo.records import Kind
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 EXCEL_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
-VECTOR_SUFFIXES = (".geojson", ".json", ".geojsonl", ".gpkg", ".shp", ".fgb", ".zip")
+VECTOR_SUFFIXES = (".geojson", ".json", ".geojsonl", ".gpkg", ".shp", ".fgb")
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
+SUFFIXES = (*VECTOR_SUFFIXES, *PARQUET_SUFFIXES, *CSV_SUFFIXES, *EXCEL_SUFFIXES)
+ARCHIVE_SUFFIX = ".zip"
+PLACE_COLUMNS = ("lon", "lat", "geometry")
 NEEDS_PLACE: tuple[Kind, ...] = ("zones", "stations", "addresses", "streets")
 
 
@@ -54,6 +58,8 @@ class Session:
     _told: list[str] = field(default_factory=list)
     _reference: Reference | None = None
     _reader: RowReader | None = None
+    _fatal: bool = False
+    _named: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no reading of the file could mend."""
@@ -72,8 +78,9 @@ class Session:
                     remedy=f"可用：{names}。",
                 )
             self.level = LEVEL_WORDS[self.level]
-        if not self.path.exists():
-            raise FileFormatError(f"没有文件“{self.path}”。", f"no file {self.path}", remedy="请核对路径。")
+        check_readable(self.path)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
         if self.declared is not None:
             reference(self.declared)
 
@@ -86,13 +93,13 @@ class Session:
         if self._failed:
             faults = pd.concat(self._failed, ignore_index=True)
             rows = faults["row"].nunique()
-            first = faults.iloc[0]
+            much = "不能读取" if self._fatal else f"有 {rows:,} 行不合格"
+            skip = "" if self._fatal else "，或加 --skip-bad-rows 只载入合格的行"
             raise BadRecordsError(
-                f"“{self.path.name}”有 {rows:,} 行不合格，共 {len(faults):,} 处问题；"
-                f"第一处：第 {first['row']} 行“{first['column']}”列：{first['problem']}（{first['value']}）。",
+                f"“{self.path.name}”{much}，共 {len(faults):,} 处问题；第一处：{_told(faults.iloc[0])}。",
                 f"{len(faults):,} faults in {rows:,} rows of {self.path.name}",
                 faults=faults,
-                remedy="请按清单改正后重试，或加 --skip-bad-rows 只载入合格的行。",
+                remedy=f"请按清单改正后重试{skip}。",
             )
 
     def chunks(self, chunk_rows: int) -> Iterator[Loaded]:
@@ -100,39 +107,51 @@ class Session:
         for raw in self._raw(chunk_rows):
             known = len(self._told)
             loaded = self._check(raw)
+            if self._fatal:
+                return  # no row of the rest can be judged
             if loaded is not None and not self._failed:
                 yield Loaded(loaded.frame, loaded.rejected, tuple(self._told[known:]))
 
     def _raw(self, chunk_rows: int) -> Iterator[RawChunk]:
-        suffix = self.path.suffix.lower()
+        if self.path.suffix.lower() == ARCHIVE_SUFFIX:
+            with unpacked(self.path, SUFFIXES, self.layer) as inside:
+                layer = None if inside.stem == self.layer else self.layer
+                yield from self._raw_of(inside, chunk_rows, layer)
+        else:
+            yield from self._raw_of(self.path, chunk_rows, self.layer)
+
+    def _raw_of(self, path: Path, chunk_rows: int, layer: str | None) -> Iterator[RawChunk]:
+        suffix = path.suffix.lower()
         if suffix in CSV_SUFFIXES:
-            return read_csv(self.path, chunk_rows, self.encoding)
+            return read_csv(path, chunk_rows, self.encoding)
         if suffix in EXCEL_SUFFIXES:
-            return read_excel(self.path, chunk_rows, self.sheet)
+            return read_excel(path, chunk_rows, self.sheet)
         if suffix in PARQUET_SUFFIXES:
-            return read_parquet(self.path, chunk_rows)
+            return read_parquet(path, chunk_rows)
         if suffix in VECTOR_SUFFIXES:
-            return read_vectors(self.path, chunk_rows, self.layer, self.encoding)
-        known = "、".join((*VECTOR_SUFFIXES, *PARQUET_SUFFIXES, *CSV_SUFFIXES, *EXCEL_SUFFIXES))
+            return read_vectors(path, chunk_rows, layer, self.encoding)
         raise FileFormatError(
-            f"不认识的文件类型“{suffix or self.path.name}”。",
+            f"不认识的文件类型“{suffix or path.name}”。",
             f"unknown file type {suffix!r}",
-            remedy=f"可读：{known}；OpenStreetMap 的 .osm.pbf 用 read_osm 读取。",
+            remedy=f"可读：{'、'.join((*SUFFIXES, ARCHIVE_SUFFIX))}；OpenStreetMap 的 .osm.pbf 用 onegrid load 载入。",
         )
 
     def _check(self, raw: RawChunk) -> Loaded | None:
-        faults = FaultList(self.path.name)
+        faults = FaultList(self.path.name, raw.header)
+        raw.table.columns = pd.Index(unique_names(list(raw.table.columns)))
         for row, column, value, problem, remedy in raw.faults:
             faults.add(np.array([row]), column, [value], problem, remedy)
         for warning in raw.warnings:
             self._tell(warning)
         reader = self._reader or self._prepare(raw, faults)
         if reader is None:
+            self._fatal = True
             self._failed.append(faults.frame())
             return None
         self._reader = reader
         values = reader.read(raw.table, raw.rows, faults)
         shapes = self._shapes(raw, reader, faults)
+        self._fatal = faults.fatal
         if faults.fatal or (len(faults) and not self.skip_bad_rows):
             self._failed.append(faults.frame())
             return None
@@ -152,12 +171,28 @@ class Session:
     def _prepare(self, raw: RawChunk, faults: FaultList) -> RowReader | None:
         """Match the headings, once; None when a column that the kind needs is missing (reported)."""
         headings = [str(heading) for heading in raw.table.columns]
-        raw.table.columns = pd.Index(headings)
-        found, constants, absent = match_headings(headings, self.kind, self.columns)
+        if not headings and not len(raw.rows):
+            raise FileFormatError(
+                f"“{self.path.name}”里没有任何数据。",
+                f"{self.path.name} is empty",
+                remedy="请检查文件，或重新导出。",
+            )
+        matched = match_headings(headings, self.kind, self.columns)
+        found, constants = matched.found, matched.constants
         has_shapes = raw.geometry is not None or "geometry" in found or {"lon", "lat"} <= found.keys()
         listed = "、".join(headings) or "（没有）"
-        for heading in absent:
+        for heading in matched.absent:
             faults.add_fatal(heading, "", f"文件里没有这一列；有：{listed}", "请核对列名。")
+        meanings = {column.name: column.meaning.split(":")[0] for column in COLUMNS[self.kind]}
+        for name, alike in matched.twins.items():
+            if raw.geometry is not None and name in PLACE_COLUMNS:
+                continue  # the file's own geometry is what counts
+            faults.add_fatal(
+                found[name],
+                "、".join(alike),
+                f"有 {len(alike)} 列都可能是“{meanings.get(name, '几何')}”，不知道该用哪一列",
+                "请只保留一列，或把其余的列改名。",
+            )
         for column in COLUMNS[self.kind]:
             needed = column.required and not (self.lenient and column.name == "name")
             if needed and column.name not in found and column.name not in constants:
@@ -228,6 +263,16 @@ class Session:
 
     def _ref(self, crs: CRS | None, named: str | None) -> Reference:
         """Return the reference of the file: declared, or its own."""
+        if named is not None and named != self._named:
+            if self._named is not None:
+                raise FileFormatError(
+                    f"“{self.path.name}”里有多个坐标系：{self._named}、{named}。",
+                    f"several SRIDs in {self.path.name}",
+                    remedy="请统一坐标系后再导入。",
+                )
+            if self.declared is not None:
+                _agree(CRS.from_user_input(named), self.declared)
+            self._named = named
         if self._reference is None:
             declared = self.declared or named
             if declared is None:
@@ -238,6 +283,42 @@ class Session:
         return self._reference
 
 
+def check_readable(path: Path) -> None:
+    """Refuse what is no file that can be opened.
+
+    Raises
+    ------
+    FileFormatError
+        There is none, it is a folder, or it may not be read.
+    """
+    if not path.exists():
+        raise FileFormatError(f"没有文件“{path}”。", f"no file {path}", remedy="请核对路径。")
+    if path.is_dir():
+        raise FileFormatError(
+            f"“{path}”是文件夹，不是文件。", f"{path} is a folder", remedy="请指明文件夹里的一个文件。"
+        )
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise FileFormatError(
+            f"无法打开“{path}”：{error.strerror}。",
+            f"cannot open {path}: {error.strerror}",
+            remedy="请检查权限，并关闭正在使用它的程序。",
+        ) from error
+
+
+def _told(fault: pd.Series[Any]) -> str:
+    place = f"第 {fault['row']} 行" if fault["row"] else ""
+    column = f"“{fault['column']}”列：" if fault["column"] else "："
+    value = f"（{fault['value']}）" if fault["value"] else ""
+    return f"{place}{column}{fault['problem']}{value}"
+
+
+def _agree(crs: CRS, declared: str) -> None:
+    """Raise MixedReferenceError where a file's own reference and the one declared contradict."""
+    to_internal(gpd.GeoDataFrame({"a": []}, geometry=gpd.GeoSeries([], crs=crs)), declared)
+
+
 def _own_reference(crs: CRS) -> str:
     flat = crs.to_2d()
     epsg = flat.to_epsg(min_confidence=60)
@@ -246,16 +327,15 @@ def _own_reference(crs: CRS) -> str:
     if flat.to_authority() == ("OGC", "CRS84"):
         return "EPSG:4326"
     raise UnknownReferenceError(
-        f"文件自带的坐标系“{crs.name}”对不上任何 EPSG 代码。",
+        f"文件自带的坐标系“{crs.name}”对不上任何 EPSG 代码，可能是地方独立坐标系。",
         f"the file's own reference {crs.name} matches no EPSG code",
-        remedy="请核对后声明它的 EPSG 代码。",
+        remedy="请先在 GIS 软件里把数据转换到 EPSG:4490；若坐标系定义写错了，请删去它（.prj）并声明正确的代码。",
     )
 
 
 def _unproject(shapes: Any, crs: CRS, ref: Reference, declared: str) -> Any:  # noqa: ANN401  array of geometries
     """Check a declaration against the file's own reference; bring a projected GCJ-02 or BD-09 layer to degrees."""
-    empty = gpd.GeoDataFrame({"a": []}, geometry=gpd.GeoSeries([], crs=crs))
-    to_internal(empty, declared)  # raises MixedReferenceError where they contradict
+    _agree(crs, declared)
     if isinstance(reference(declared), str) and crs.is_projected:
         ref.warnings.append(f"文件坐标为投影坐标（{crs.name}），已先还原为经纬度，再按 {declared} 转换。")
         series = gpd.GeoDataFrame({"a": range(len(shapes))}, geometry=shapes, crs=crs)

@@ -48,6 +48,10 @@ _CURVED_TEXT = (
     r"(?i)^\s*(?:SRID=\d+;)?\s*(?:CIRCULARSTRING|COMPOUNDCURVE|CURVEPOLYGON|MULTICURVE|MULTISURFACE)"
 )
 _SRID_TEXT = re.compile(r"(?i)^\s*SRID=(\d+);")
+_AROUND_DEG = 3.0
+"""How far outside of the area that a projected reference is made for its coordinates may lie: a neighbouring zone."""
+
+_HALF_GLOBE_DEG = 180.0
 _SHIFTED_BOUNDS = (72.0, 0.8, 138.0, 56.0)
 _REASONS = (
     ("Self-intersection", "边线自相交"),
@@ -106,6 +110,16 @@ class Reference:
         """Whether x and y are degrees."""
         named = reference(self.declared or "EPSG:4490")
         return isinstance(named, str) or bool(named.is_geographic)
+
+    def outside(self, lon: Floats, lat: Floats) -> Mask:
+        """Return where places cannot have been meant by projected coordinates; NaN is not."""
+        named = reference(self.declared or "EPSG:4490")
+        area = None if isinstance(named, str) or named.is_geographic else named.area_of_use
+        if area is None:
+            return np.zeros(len(lon), dtype=bool)
+        west, south, east, north = area.bounds
+        wide, high = (west - _AROUND_DEG, east + _AROUND_DEG), (south - _AROUND_DEG, north + _AROUND_DEG)
+        return (lon < wide[0]) | (lon > wide[1]) | (lat < high[0]) | (lat > high[1])
 
 
 def parse_shapes(
@@ -191,10 +205,12 @@ def points_from_columns(
     lon, lat = lonlat_to_internal(
         np.where(bad | zero, np.nan, x), np.where(bad | zero, np.nan, y), ref.declared
     )
+    away = ref.outside(lon, lat)
+    _report_away((lon, lat), (x, y), rows, headings, ref, away, faults)
     shapes = np.full(len(x), None, dtype=object)
-    fit = np.isfinite(lon) & np.isfinite(lat)
+    fit = np.isfinite(lon) & np.isfinite(lat) & ~away
     shapes[fit] = shapely.points(lon[fit], lat[fit])
-    lost = ~fit & np.isfinite(x) & np.isfinite(y) & ~bad & ~zero
+    lost = ~fit & ~away & np.isfinite(x) & np.isfinite(y) & ~bad & ~zero
     _report_range(x, y, rows, headings, ref, lost, faults)
     return shapes
 
@@ -247,6 +263,28 @@ def _report_range(
     faults.add(rows[where], "、".join(dict.fromkeys(headings)), pairs, list(problems), remedy)
 
 
+def _report_away(
+    places: tuple[Floats, Floats],
+    given: tuple[Floats, Floats],
+    rows: Rows,
+    headings: tuple[str, str],
+    ref: Reference,
+    away: Mask,
+    faults: FaultList,
+) -> None:
+    (lon, lat), (x, y), where = places, given, np.flatnonzero(away)
+    faults.add(
+        rows[where],
+        "、".join(dict.fromkeys(headings)),
+        [f"{x[i]:.10g}, {y[i]:.10g}" for i in where],
+        [
+            f"按 {ref.declared} 换算后在 {lon[i]:.4g}, {lat[i]:.4g}，远在这个坐标系的适用范围之外"
+            for i in where
+        ],
+        "请核对这一行的数值和坐标系；地方独立坐标系的数据请先在 GIS 软件里转换到 EPSG:4490。",
+    )
+
+
 def check_shapes(
     shapes: Shapes,
     rows: Rows,
@@ -284,11 +322,16 @@ def check_shapes(
         bounds = bounds[:, [1, 0, 3, 2]]
     far = out_of_range(bounds[:, 0], bounds[:, 1], ref) | out_of_range(bounds[:, 2], bounds[:, 3], ref)
     _report_range(bounds[:, 0], bounds[:, 1], rows, (column, column), ref, far, faults)
-    shapes = _blank(shapes, far)
+    shapes = _reject_wide(_blank(shapes, far), rows, column, ref, faults)
     crossing = ~shapely.is_valid(shapes) if lenient else np.zeros(len(shapes), dtype=bool)
     if not lenient:
         shapes = _reject_invalid(shapes, rows, column, faults)
     moved = _move(shapes, ref)
+    boxes = shapely.bounds(moved)
+    away = ref.outside(boxes[:, 0], boxes[:, 1]) | ref.outside(boxes[:, 2], boxes[:, 3])
+    corners = bounds[:, 0], bounds[:, 1]
+    _report_away((boxes[:, 0], boxes[:, 1]), corners, rows, (column, column), ref, away, faults)
+    shapes, moved = _blank(shapes, away), _blank(moved, away)
     # An area narrower than the 1 mm grid has nothing left.
     gone = ~shapely.is_missing(shapes) & (shapely.is_empty(moved) | ~(crossing | shapely.is_valid(moved)))
     gone |= ~crossing & (shapely.get_dimensions(moved) == 2) & (shapely.area(moved) == 0)  # noqa: PLR2004
@@ -301,6 +344,24 @@ def check_shapes(
         "请核对图形与坐标系。",
     )
     return _blank(moved, gone)
+
+
+def _reject_wide(shapes: Shapes, rows: Rows, column: str, ref: Reference, faults: FaultList) -> Shapes:
+    """Report what reaches over half the globe: it crosses the antimeridian uncut (RFC 7946, 3.1.9)."""
+    if not ref.geographic:
+        return shapes
+    parts, of = shapely.get_parts(shapes, return_index=True)
+    boxes = shapely.bounds(parts)
+    wide = np.zeros(len(shapes), dtype=bool)
+    wide[of[boxes[:, 2] - boxes[:, 0] > _HALF_GLOBE_DEG]] = True
+    faults.add(
+        rows[wide],
+        column,
+        _types(shapes[wide]),
+        "图形横跨半个地球以上，多半是跨越了 180° 经线",
+        "请沿 180° 经线切成东西两部分（MultiPolygon），并核对坐标。",
+    )
+    return _blank(shapes, wide)
 
 
 def _move(shapes: Shapes, ref: Reference) -> Shapes:

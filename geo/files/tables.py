@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import python_calamine
 
 from geo.errors import FileFormatError
 from geo.files.encodings import open_as_utf8
+from geo.files.formulas import Unread, unread_cells
 from geo.files.words import is_heading
 
 if TYPE_CHECKING:
@@ -25,9 +28,16 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
 DELIMITERS = (",", "\t", ";", "|")
-_SNIFFED_LINES = 20
-_BLOCK_BYTES = 1 << 20
+FULL_WIDTH = ("，", "；")
+"""What Chinese input methods write in place of the first and the third."""
+
+_SNIFFED_ROWS = 20
+_SNIFFED_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 24
+"""A row has to fit into it; a border of some 400,000 vertices does."""
 _EXACT_IN_EXCEL = 1e15
+_ZIP_MARK, _OLE_MARK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+"""What .xlsx and .ods, and .xls, begin with."""
 
 
 @dataclass
@@ -39,7 +49,8 @@ class RawChunk:
     table
         One column per heading, as in the file; of text for CSV and Excel.
     rows
-        Spreadsheet row of each line: the header is row 1, or where it stands.
+        Number of each row as the program shows it that people open the file with: a spreadsheet's, whose heading has
+        one too; a GIS counts features from 1.
     geometry
         Geometries where the format has them, None in place of those that cannot be built.
     broken
@@ -50,6 +61,8 @@ class RawChunk:
         ``(row, column, value, problem, remedy)`` of lines that are no rows at all.
     warnings
         Sentences in Chinese.
+    header
+        Row of the headings; 0 where they are no row.
     """
 
     table: pd.DataFrame
@@ -59,6 +72,7 @@ class RawChunk:
     crs: CRS | None = None
     faults: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
+    header: int = 0
 
 
 def read_csv(path: Path, chunk_rows: int, encoding: str | None) -> Iterator[RawChunk]:
@@ -69,22 +83,23 @@ def read_csv(path: Path, chunk_rows: int, encoding: str | None) -> Iterator[RawC
     FileFormatError
         When the file is empty or has no table.
     """
+    if encoding is None:
+        _refuse_binary(path)
     file, found = open_as_utf8(path, encoding)
     with file:
-        delimiter, above, names = _sniff(file, path)
+        delimiter, header, names = _sniff(file, path)
         warnings = () if found in ("utf-8", "utf-8-sig") else (f"“{path.name}”按 {found} 编码读取。",)
         bad: list[tuple[int, str]] = []
 
         def skip(row: Any) -> str:  # noqa: ANN401  pyarrow has no types
-            bad.append((row.number + above, row.text))
+            bad.append((row.number, row.text))
             return "skip"
 
+        fields = [f"f{i}" for i in range(len(names))]
         reader = pa_csv.open_csv(
             file,
             # One thread: only then does pyarrow number the rows that have too few or too many cells.
-            read_options=pa_csv.ReadOptions(
-                use_threads=False, block_size=_BLOCK_BYTES, autogenerate_column_names=True
-            ),
+            read_options=pa_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=fields),
             parse_options=pa_csv.ParseOptions(
                 delimiter=delimiter,
                 newlines_in_values=True,
@@ -92,25 +107,64 @@ def read_csv(path: Path, chunk_rows: int, encoding: str | None) -> Iterator[RawC
                 invalid_row_handler=skip,
             ),
             convert_options=pa_csv.ConvertOptions(
-                strings_can_be_null=False, column_types={f"f{i}": pa.string() for i in range(len(names))}
+                strings_can_be_null=False, column_types=dict.fromkeys(fields, pa.string())
             ),
         )
-        row = above
-        told = 0
+        row = told = 0
         for batch in _rebatched(reader, chunk_rows, path):
             skipped = np.array([number for number, _ in bad[told:]], dtype=np.int64)
             rows, row = _number(row, batch.num_rows, skipped)
             table = batch.to_pandas()
             table.columns = pd.Index(names)
-            keep = (rows > above + 1) & ~(table == "").all(axis=1).to_numpy()
-            faults = [_ragged(number, text, len(names)) for number, text in bad[told:] if number <= row]
+            keep = (rows > header) & ~_blank(table)
+            # Title rows above the headings have fewer cells.
+            faults = [
+                _ragged(number, text, len(names)) for number, text in bad[told:] if header < number <= row
+            ]
             told += int((skipped <= row).sum())
-            yield RawChunk(table[keep].reset_index(drop=True), rows[keep], faults=faults, warnings=warnings)
+            yield RawChunk(
+                table[keep].reset_index(drop=True),
+                rows[keep],
+                faults=faults,
+                warnings=warnings,
+                header=header,
+            )
         # Lines that are no rows after the last good one.
-        rest = [_ragged(number, text, len(names)) for number, text in bad[told:]]
+        rest = [_ragged(number, text, len(names)) for number, text in bad[told:] if number > header]
         if rest:
             empty = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
-            yield RawChunk(empty, np.empty(0, dtype=np.int64), faults=rest, warnings=warnings)
+            nothing = np.empty(0, dtype=np.int64)
+            yield RawChunk(empty, nothing, faults=rest, warnings=warnings, header=header)
+
+
+def _refuse_binary(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(_SNIFFED_BYTES)
+    if head.startswith((_ZIP_MARK, _OLE_MARK)):
+        suffix = ".xlsx" if head.startswith(_ZIP_MARK) else ".xls"
+        raise FileFormatError(
+            f"“{path.name}”不是文本，像是 Excel 工作簿。",
+            f"{path.name} is no text but looks like a workbook",
+            remedy=f"请把后缀改为 {suffix}，或用 Excel 另存为 CSV UTF-8。",
+        )
+    # UTF-16 without its mark: every other byte of digits and commas is zero.
+    if head.count(0) * 4 > len(head) and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileFormatError(
+            f"“{path.name}”不是 UTF-8 或 GBK 文本。",
+            f"{path.name} is neither UTF-8 nor GBK",
+            remedy="若是文本表格，请用 --encoding 指明编码（如 utf-16-le），或另存为 CSV UTF-8。",
+        )
+
+
+def _blank(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows hold nothing but blanks."""
+    blank = np.ones(len(table), dtype=bool)
+    for name in table.columns:
+        at = np.flatnonzero(blank)
+        if not len(at):
+            break
+        blank[at] = (table[name].iloc[at].str.strip() == "").to_numpy(dtype=bool)
+    return blank
 
 
 def _ragged(row: int, text: str, columns: int) -> tuple[int, str, str, str, str]:
@@ -140,44 +194,54 @@ def _rebatched(reader: Any, chunk_rows: int, path: Path) -> Iterator[pa.Table]: 
                     yield pa.Table.from_batches(held)
                     held, count = [], 0
     except pa.ArrowInvalid as error:
+        long = "straddling" in str(error)
         raise FileFormatError(
-            f"“{path.name}”不是完好的 CSV 表格：{error}。",
+            f"“{path.name}”不是完好的 CSV 表格：{'有一行过长，或引号没有成对' if long else error}。",
             f"{path.name} is no sound CSV: {error}",
-            remedy="请检查引号是否成对，或用 Excel 另存为 CSV UTF-8 后再试。",
+            remedy="请检查引号是否成对；顶点极多的图形请用 .gpkg。",
         ) from error
     if held:
         yield pa.Table.from_batches(held)
 
 
 def _sniff(file: IO[bytes], path: Path) -> tuple[str, int, list[str]]:
-    """Find the delimiter, how many title rows are above the header, and its names; leave the file at the header."""
+    """Find the delimiter, the row of the headings and their names: where most headings are known to some kind."""
     start = file.tell()
-    head = [
-        line.decode("utf-8", errors="replace") for line in (file.readline() for _ in range(_SNIFFED_LINES))
-    ]
+    text = file.read(_SNIFFED_BYTES).decode("utf-8", errors="replace")
     file.seek(start)
-    lines = [line for line in head if line]
-    if not any(line.strip() for line in lines):
+    if not text.strip():
         raise FileFormatError(f"“{path.name}”是空的。", f"{path.name} is empty", remedy="请检查文件。")
-    best = max(lines, key=lambda line: max(line.count(mark) for mark in DELIMITERS))
-    delimiter = max(DELIMITERS, key=best.count)
-    header = _header_position([next(csv.reader([line], delimiter=delimiter), []) for line in lines])
-    names = next(csv.reader([lines[header]], delimiter=delimiter), [])
-    for line in lines[:header]:  # title lines above the header, of fewer cells than the table
-        start += len(line.encode("utf-8"))
-    file.seek(start)
-    return delimiter, header, _unique_names(names)
+    best = (-1, 0), "", 0, [""]
+    for delimiter in (*DELIMITERS, *FULL_WIDTH):
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _SNIFFED_ROWS))
+        position = _header_position(rows)
+        score = _known(rows[position]), len(rows[position])
+        if score > best[0]:
+            best = score, delimiter, position, rows[position]
+    _, delimiter, position, names = best
+    if delimiter in FULL_WIDTH:
+        raise FileFormatError(
+            f"“{path.name}”用全角的“{delimiter}”分隔各列。",
+            f"{path.name} is separated by full-width {delimiter}",
+            remedy="请把分隔符替换为半角逗号（单元格里的逗号不要替换），或用 Excel 另存为 CSV UTF-8。",
+        )
+    return delimiter, position + 1, unique_names(names)
+
+
+def _known(row: Sequence[Any]) -> int:
+    return sum(is_heading(str(cell)) for cell in row if cell is not None)
 
 
 def _header_position(rows: Sequence[Sequence[Any]]) -> int:
-    """Return the index of the first row with two known headings; 0 when none has."""
-    for position, row in enumerate(rows):
-        if sum(is_heading(str(cell)) for cell in row if cell is not None) > 1:
-            return position
-    return 0
+    """Return the index of the row with most known headings, two at least; else of the first that is not blank."""
+    known = [_known(row) for row in rows]
+    if max(known, default=0) > 1:
+        return known.index(max(known))
+    return next((at for at, row in enumerate(rows) if any(str(cell).strip() for cell in row)), 0)
 
 
-def _unique_names(names: Sequence[Any]) -> list[str]:
+def unique_names(names: Sequence[Any]) -> list[str]:
+    """Return headings as text, each once: a second ``编码`` becomes ``编码.2``, one without text its place."""
     seen: dict[str, int] = {}
     result = []
     for position, raw in enumerate(names):
@@ -190,33 +254,27 @@ def _unique_names(names: Sequence[Any]) -> list[str]:
 def read_excel(path: Path, chunk_rows: int, sheet: str | None) -> Iterator[RawChunk]:
     """Yield the rows of one sheet of .xlsx, .xls, .xlsb or .ods as text.
 
-    Whole numbers lose their ``.0``, dates become ISO 8601. Title rows above the header are passed over.
+    Whole numbers lose their ``.0``, dates become ISO 8601. Title rows above the header are passed over. Cells merged
+    over several rows have their value in each of these (not in .ods). Hidden sheets are read only by name.
 
     Raises
     ------
     FileFormatError
-        When the workbook cannot be opened, or has no such sheet.
+        When the workbook cannot be opened, has no such sheet, or has several with known headings and none is named.
     """
     try:
-        book = python_calamine.CalamineWorkbook.from_path(str(path))
-        names = book.sheet_names
-        if sheet is not None and sheet not in names:
-            raise FileFormatError(
-                f"“{path.name}”里没有工作表“{sheet}”，有：{'、'.join(names)}。",
-                f"no sheet {sheet!r} in {path.name}",
-                remedy="请核对工作表名称。",
-            )
-        cells = _cells(book, names if sheet is None else [sheet])
+        book = _open_workbook(path)
+        name = _sheet_name(book, path, sheet)
+        cells = _cells(book, name)
+        unread = unread_cells(path, book.sheet_names.index(name))
     except (python_calamine.CalamineError, OSError) as error:
         raise FileFormatError(
             f"无法打开 Excel 文件“{path.name}”：{error}。",
             f"cannot open {path.name}: {error}",
-            remedy="请确认文件没有加密、没有损坏，并是 .xlsx 或 .xls。",
+            remedy=_workbook_remedy(path),
         ) from error
-    if not cells:
-        raise FileFormatError(f"“{path.name}”里没有数据。", f"{path.name} is empty", remedy="请检查工作表。")
-    header = _header_position(cells[:_SNIFFED_LINES])
-    headings = _unique_names(cells[header])
+    header = _header_position(cells[:_SNIFFED_ROWS])
+    headings = unique_names(cells[header])
     body = cells[header + 1 :]
     for start in range(0, max(len(body), 1), chunk_rows):
         piece = body[start : start + chunk_rows]
@@ -228,17 +286,85 @@ def read_excel(path: Path, chunk_rows: int, sheet: str | None) -> Iterator[RawCh
         ]
         table = pd.DataFrame(texts, columns=headings, dtype="str")
         rows = np.arange(first, first + len(piece), dtype=np.int64)
-        keep = ~(table == "").all(axis=1).to_numpy()
-        yield RawChunk(table[keep].reset_index(drop=True), rows[keep], faults=faults)
+        faults += [_unread(each, headings) for each in unread if first <= each.row < first + len(piece)]
+        keep = ~_blank(table) | np.isin(rows, [fault[0] for fault in faults])
+        yield RawChunk(table[keep].reset_index(drop=True), rows[keep], faults=faults, header=header + 1)
 
 
-def _cells(book: Any, names: Sequence[str]) -> list[list[Any]]:  # noqa: ANN401  calamine has no types
-    """Return the cells of the first sheet that is not empty."""
-    for name in names:
-        cells: list[list[Any]] = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        if any(cell != "" for line in cells for cell in line):
-            return cells
-    return []
+def _open_workbook(path: Path) -> Any:  # noqa: ANN401  calamine has no types
+    try:
+        return python_calamine.CalamineWorkbook.from_path(str(path))
+    except python_calamine.CalamineError:
+        # A suffix that is not the content's own: offices rename .xlsx to .xls and back.
+        with path.open("rb") as file:
+            if not file.read(len(_OLE_MARK)).startswith((_ZIP_MARK, _OLE_MARK)):
+                raise
+            file.seek(0)
+            return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(file.read()))
+
+
+def _workbook_remedy(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_SNIFFED_BYTES)
+    if not head:
+        return "文件是空的，请重新导出。"
+    if head.startswith((_ZIP_MARK, _OLE_MARK)):
+        return "请确认文件没有加密、没有损坏，并是 .xlsx、.xls 或 .ods。"
+    return "它其实是网页或文本，只是改了后缀；请用 Excel 打开后另存为 .xlsx。"
+
+
+def _sheet_name(book: Any, path: Path, wanted: str | None) -> str:  # noqa: ANN401  calamine has no types
+    """Return the sheet to read: the one named, else the only visible one with known headings, else the first filled."""
+    if wanted is not None:
+        if wanted not in book.sheet_names:
+            raise FileFormatError(
+                f"“{path.name}”里没有工作表“{wanted}”，有：{'、'.join(book.sheet_names)}。",
+                f"no sheet {wanted!r} in {path.name}",
+                remedy="请核对工作表名称。",
+            )
+        return wanted
+    shown = [
+        each.name
+        for each in book.sheets_metadata
+        if each.visible == python_calamine.SheetVisibleEnum.Visible
+        and each.typ == python_calamine.SheetTypeEnum.WorkSheet
+    ]
+    heads = {name: book.get_sheet_by_name(name).to_python(nrows=_SNIFFED_ROWS) for name in shown}
+    filled = [name for name, rows in heads.items() if any(cell != "" for row in rows for cell in row)]
+    tables = [name for name in filled if max(map(_known, heads[name])) > 1]
+    if not filled:
+        hidden = [name for name in book.sheet_names if name not in shown]
+        raise FileFormatError(
+            f"“{path.name}”里没有数据。",
+            f"{path.name} is empty",
+            remedy=f"隐藏的工作表要用 --sheet 指明：{'、'.join(hidden)}。" if hidden else "请检查工作表。",
+        )
+    if len(tables) > 1:
+        raise FileFormatError(
+            f"“{path.name}”里有 {len(tables)} 张数据表：{'、'.join(tables)}，不知道要读哪一张。",
+            f"{path.name} has several sheets of data",
+            remedy="请用 --sheet 指明工作表，或另存为只有一张表的文件。",
+        )
+    chosen: str = (tables or filled)[0]
+    return chosen
+
+
+def _cells(book: Any, name: str) -> list[list[Any]]:  # noqa: ANN401  calamine has no types
+    """Return a sheet's cells from A1 on, those merged downwards filled."""
+    sheet = book.get_sheet_by_name(name)
+    cells: list[list[Any]] = sheet.to_python(skip_empty_area=False)
+    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+        for row in range(top + 1, min(bottom + 1, len(cells))):
+            cells[row][left] = cells[top][left]
+    return cells
+
+
+def _unread(cell: Unread, headings: Sequence[str]) -> tuple[int, str, str, str, str]:
+    heading = headings[cell.column] if cell.column < len(headings) else ""
+    if cell.error:
+        return cell.row, heading, cell.error, "单元格是出错值", "请改正公式，或直接填写实际的值。"
+    problem = "公式还没有算出结果（文件由程序生成，没有用 Excel 打开保存过）"
+    return cell.row, heading, "", problem, "请用 Excel 或 WPS 打开文件、保存后再试。"
 
 
 def _text(cell: Any, row: int, heading: str, faults: list[tuple[int, str, str, str, str]]) -> str:  # noqa: ANN401
@@ -253,6 +379,10 @@ def _text(cell: Any, row: int, heading: str, faults: list[tuple[int, str, str, s
                 faults.append((row, heading, f"{cell:.0f}", problem, "请把该列设为“文本”格式后重新录入"))
             return str(int(cell))
         return repr(cell)
-    if isinstance(cell, dt.datetime | dt.date | dt.time):
-        return cell.isoformat()
+    if isinstance(cell, dt.datetime | dt.date | dt.time | dt.timedelta):
+        text = str(cell) if isinstance(cell, dt.timedelta) else cell.isoformat()
+        if is_heading(heading):  # none of the columns that OneGrid knows is a date: "12-3" was typed
+            problem = "Excel 把这一格变成了日期或时间（例如“12-3”变成 12 月 3 日）"
+            faults.append((row, heading, text, problem, "请把该列设为“文本”格式后重新录入"))
+        return text
     return "" if cell is None else str(cell)

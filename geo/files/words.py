@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ GEOMETRY_HEADINGS = (
     "边界",
 )
 """Headings of a column of WKT, GeoJSON or hexadecimal WKB in a table."""
+
+_NUMBERED = re.compile(r"\.\d+$")
 
 PHONE_HEADINGS = ("phone", "联系电话", "电话", "手机", "手机号", "联系方式")
 
@@ -140,44 +144,64 @@ def is_heading(text: str) -> bool:
     return plain(text) in _known_headings()
 
 
-def match_headings(
-    headings: Sequence[str], kind: Kind, given: Mapping[str, str] | None
-) -> tuple[dict[str, str], dict[str, str], list[str]]:
+@dataclass(frozen=True)
+class Matched:
+    """Which heading of a file is which column.
+
+    Parameters
+    ----------
+    found
+        ``{column: heading}``: a column takes the heading that is its own name before one of its aliases, in the order
+        of the aliases.
+    constants
+        ``{column: value}`` of the columns that every row has the same value of.
+    absent
+        Headings that the user names and the file does not have.
+    twins
+        ``{column: headings}`` where several headings read the same: their order does not decide which is meant.
+    """
+
+    found: dict[str, str]
+    constants: dict[str, str]
+    absent: list[str]
+    twins: dict[str, list[str]]
+
+
+def match_headings(headings: Sequence[str], kind: Kind, given: Mapping[str, str] | None) -> Matched:
     """Find which heading of a file is which column.
 
     Parameters
     ----------
     headings
-        Of the file.
+        Of the file, each once (``unique_names``).
     kind
         Of its records.
     given
         What the user says: ``{"code": "房屋编号"}``; ``{"kind": "=household"}`` gives every row that value.
-
-    Returns
-    -------
-    tuple
-        ``{column: heading}``, ``{column: constant}`` and the given headings that the file does not have. A column
-        takes the heading that is its own name before one of its aliases, in the order of the aliases.
     """
-    by_plain: dict[str, str] = {}
+    by_plain: dict[str, list[str]] = {}
     for heading in headings:
-        by_plain.setdefault(plain(heading), heading)
+        stem = _NUMBERED.sub("", heading)
+        by_plain.setdefault(plain(stem if stem in headings else heading), []).append(heading)
     constants = {name: heading[1:] for name, heading in (given or {}).items() if heading.startswith("=")}
     named = {name: heading for name, heading in (given or {}).items() if name not in constants}
-    present = {
-        name: by_plain[plain(heading)] for name, heading in named.items() if plain(heading) in by_plain
-    }
-    found = present | {name: heading for name, heading in named.items() if heading in headings}
+    found: dict[str, str] = {}
+    twins: dict[str, list[str]] = {}
+    for name, heading in named.items():
+        alike = [heading] if heading in headings else by_plain.get(plain(heading), [])
+        if alike:
+            found[name] = alike[0]
+        if len(alike) > 1:
+            twins[name] = alike
     absent = [heading for name, heading in named.items() if name not in found]
-    taken = set(found.values())
     candidates = [(c.name, (c.name, *c.aliases)) for c in COLUMNS[kind]] + [("geometry", GEOMETRY_HEADINGS)]
     for name, aliases in candidates:
         if name in found or name in constants:
             continue
         free = (by_plain[plain(alias)] for alias in aliases if plain(alias) in by_plain)
-        choice = next((heading for heading in free if heading not in taken), None)
-        if choice is not None:
-            found[name] = choice
-            taken.add(choice)
-    return found, constants, absent
+        alike = next((alike for alike in free if not set(alike) & set(found.values())), [])
+        if alike:
+            found[name] = alike[0]
+        if len(alike) > 1:
+            twins[name] = alike
+    return Matched(found, constants, absent, twins)
