@@ -6,44 +6,15 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from pyproj import CRS
 
 from geo.coverage import KINDS, SEVERITIES, find_faults
 from geo.crs import areas_m2
 from geo.errors import MixedReferenceError, UndeclaredReferenceError, ZonesError
-
-LONLAT = CRS.from_epsg(4490)
-X0, Y0, STEP = 121.40, 31.07, 0.003  # a cell of about 286 m x 333 m in Zhuanqiao
-METRE = 1 / 95_400  # degrees of longitude there
-
-
-def cell(column: float, row: float, columns: float = 1, rows: float = 1) -> shapely.Polygon:
-    """Return the cell of a chessboard, its corners on the grid of 1e-8 degrees."""
-    west, south = round(X0 + column * STEP, 8), round(Y0 + row * STEP, 8)
-    east, north = round(X0 + (column + columns) * STEP, 8), round(Y0 + (row + rows) * STEP, 8)
-    return shapely.box(west, south, east, north)
-
-
-def frame(shapes: dict[str, shapely.Geometry | None], crs: CRS | None = LONLAT) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame({"code": list(shapes)}, geometry=list(shapes.values()), crs=crs)
-
-
-def board() -> dict[str, shapely.Polygon]:
-    """Return a chessboard of three by three cells, named by column and row: a0 … c2."""
-    return {f"{name}{row}": cell(column, row) for column, name in enumerate("abc") for row in range(3)}
-
-
-def widened(shape: shapely.Polygon, metres: float) -> shapely.Polygon:
-    """Return a cell with its east side moved by so many metres."""
-    west, south, east, north = shape.bounds
-    return shapely.box(west, south, round(east + metres * METRE, 8), north)
+from tests.geo.boards import LONLAT, METRE, STEP, TERRITORY, X0, Y0, board, cell, frame, widened
 
 
 def kinds(faults: gpd.GeoDataFrame) -> list[tuple[str, set[str]]]:
     return [(kind, set(codes)) for kind, codes in zip(faults["kind"], faults["codes"], strict=True)]
-
-
-TERRITORY = cell(0, 0, 3, 3)
 
 
 def test_a_clean_coverage_has_no_fault_with_or_without_a_boundary() -> None:

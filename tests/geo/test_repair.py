@@ -13,32 +13,11 @@ from pyproj import CRS
 from geo.coverage import Guards, find_faults, propose, repair
 from geo.crs import areas_m2
 from geo.errors import ZonesError
+from tests.geo.boards import LONLAT, METRE, STEP, TERRITORY, X0, Y0, board, cell, frame, widened
 from tests.geo.damage import RIM, city, damaged
 
-LONLAT = CRS.from_epsg(4490)
 METRIC = CRS.from_epsg(4549)
-METRE = 1 / 95_400
-X0, Y0, STEP = 121.40, 31.07, 0.003
 REPAIRABLE = ("overlap", "gap", "sliver", "near_miss", "invalid", "contained", *RIM)
-
-
-def cell(column: float, row: float, columns: float = 1, rows: float = 1) -> shapely.Polygon:
-    west, south = round(X0 + column * STEP, 8), round(Y0 + row * STEP, 8)
-    east, north = round(X0 + (column + columns) * STEP, 8), round(Y0 + (row + rows) * STEP, 8)
-    return shapely.box(west, south, east, north)
-
-
-def frame(shapes: dict[str, shapely.Geometry | None], crs: CRS = LONLAT) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame({"code": list(shapes)}, geometry=list(shapes.values()), crs=crs)
-
-
-def board() -> dict[str, shapely.Polygon]:
-    return {f"{name}{row}": cell(column, row) for column, name in enumerate("abc") for row in range(3)}
-
-
-def widened(shape: shapely.Polygon, metres: float) -> shapely.Polygon:
-    west, south, east, north = shape.bounds
-    return shapely.box(west, south, round(east + metres * METRE, 8), north)
 
 
 def shape_of(zones: gpd.GeoDataFrame, code: str) -> shapely.Geometry:
@@ -50,9 +29,6 @@ def same(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame) -> bool:
     return list(shapely.to_wkb(one.geometry.array)) == list(
         shapely.to_wkb(other.geometry.array)
     ) and one.drop(columns="geometry").equals(other.drop(columns="geometry"))
-
-
-TERRITORY = cell(0, 0, 3, 3)
 
 
 def test_a_clean_coverage_is_left_alone() -> None:
