@@ -9,12 +9,11 @@ import geopandas as gpd
 import openpyxl
 import pandas as pd
 import pyogrio
-import pyogrio.errors
 import shapely
 
 from geo.crs import INTERNAL_CRS, undeclared_reference
 from geo.errors import FileFormatError
-from geo.files.writing import fill_sheet, flat
+from geo.files.writing import fill_sheet, flat, in_place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +60,9 @@ def write_bundle(tables: Mapping[str, pd.DataFrame], path: Path | str) -> None:
     for frame in tables.values():
         if isinstance(frame, gpd.GeoDataFrame) and frame.crs is None:
             raise undeclared_reference(path.name)
-    try:
-        path.unlink(missing_ok=True)
-        writers[path.suffix.lower()](tables, path)
-    except (OSError, pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError) as error:
-        raise FileFormatError(
-            f"无法写入“{path}”：{error}。",
-            f"cannot write {path}: {error}",
-            remedy="请检查文件夹、磁盘空间与权限，并关闭正在打开它的程序。",
-        ) from error
+    with in_place_of(path) as beside:
+        beside.unlink(missing_ok=True)
+        writers[path.suffix.lower()](tables, beside)
 
 
 def _write_layers(tables: Mapping[str, pd.DataFrame], path: Path) -> None:

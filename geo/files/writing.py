@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +17,14 @@ import pyogrio
 import pyogrio.errors
 import shapely
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 
 from geo.crs import INTERNAL_CRS, undeclared_reference
 from geo.errors import FileFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 FrameT = TypeVar("FrameT", bound=pd.DataFrame)
 
@@ -68,18 +72,8 @@ def write(frame: gpd.GeoDataFrame, path: Path | str) -> None:
         )
     if frame.crs is None:
         raise undeclared_reference(path.name)
-    try:
-        writers[path.suffix.lower()](flat(frame), path)
-    except (
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.GeometryError,
-        pyogrio.errors.FeatureError,
-    ) as error:
-        raise FileFormatError(
-            f"无法写入“{path.name}”：{error}。",
-            f"cannot write {path.name}: {error}",
-            remedy="请换一种格式（如 .gpkg），或检查磁盘与权限。",
-        ) from error
+    with in_place_of(path) as beside:
+        writers[path.suffix.lower()](flat(frame), beside)
 
 
 def write_rejected(rejected: pd.DataFrame, path: Path | str) -> None:
@@ -103,16 +97,51 @@ def write_rejected(rejected: pd.DataFrame, path: Path | str) -> None:
         "record": "整行内容",
     }
     table = rejected.rename(columns=names)
-    if path.suffix.lower() == ".csv":
-        table.to_csv(path, index=False, encoding="utf-8-sig")
-    elif path.suffix.lower() == ".xlsx":
-        _write_sheet(table, path)
-    else:
+    if path.suffix.lower() not in (".csv", ".xlsx"):
         raise FileFormatError(
             f"不合格清单不能写成“{path.suffix or path.name}”。",
             f"cannot write rejected rows as {path.suffix!r}",
             remedy="请用 .csv 或 .xlsx。",
         )
+    with in_place_of(path) as beside:
+        if path.suffix.lower() == ".csv":
+            table.to_csv(beside, index=False, encoding="utf-8-sig")
+        else:
+            _write_sheet(table, beside)
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[Path]:
+    """Yield where to write; what is written there takes the file's place at the end, or leaves no trace when it fails.
+
+    A GeoPackage begins as a copy of the one that is there, whose other layers stay. Files that belong together
+    (Shapefile) take their places together.
+
+    Raises
+    ------
+    FileFormatError
+        When the file cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".onegrid-", dir=path.parent) as folder:
+            beside = Path(folder) / path.name
+            if path.suffix.lower() == ".gpkg" and path.exists():
+                shutil.copy(path, beside)
+            yield beside
+            for each in Path(folder).iterdir():
+                each.replace(path.parent / each.name)
+    except (
+        OSError,
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.GeometryError,
+        pyogrio.errors.FeatureError,
+    ) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else error
+        raise FileFormatError(
+            f"无法写入“{path}”：{reason}。",
+            f"cannot write {path}: {error}",
+            remedy="请检查文件夹、磁盘空间与权限，关闭正在打开它的程序，或换一种格式（如 .gpkg）。",
+        ) from error
 
 
 def flat(frame: FrameT) -> FrameT:
@@ -232,7 +261,8 @@ def _cell(sheet: Any, value: Any, path: Path) -> Any:  # noqa: ANN401  openpyxl'
             f"a cell too long for Excel in {path.name}",
             remedy="请写成 .gpkg 或 .geojson。",
         )
-    cell = WriteOnlyCell(sheet, value=value)
+    # XML, and so Excel, has no control characters: they come from other programs' exports.
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
     # Text format, and never a formula: a name that begins with "=" stays a name.
     cell.number_format = "@"
     cell.data_type = "s"

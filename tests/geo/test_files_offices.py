@@ -24,7 +24,7 @@ from geo.errors import (
     UndeclaredReferenceError,
     UnknownReferenceError,
 )
-from geo.files import read, read_table
+from geo.files import read, read_table, write, write_bundle, write_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -542,3 +542,50 @@ def test_a_reference_of_a_place_of_its_own(grids: gpd.GeoDataFrame, tmp_path: Pa
     path = shapefile(tmp_path, grids.to_crs("+proj=tmerc +lon_0=121.4666 +x_0=0 +y_0=-3457147 +ellps=GRS80"))
     with pytest.raises(UnknownReferenceError, match="地方独立坐标系"):
         read(path, "zones", level="grid")
+
+
+# --------------------------------------------------------------------------------------------------- writing
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".gpkg", ".geojson", ".parquet", ".shp"])
+def test_writing_where_there_is_no_folder(grids: gpd.GeoDataFrame, tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(FileFormatError, match="无法写入"):
+        write(grids, tmp_path / "没有" / f"格{suffix}")
+    if suffix in (".csv", ".xlsx"):
+        with pytest.raises(FileFormatError, match="无法写入"):
+            write_rejected(pd.DataFrame({"row": [1]}), tmp_path / "没有" / f"格{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".gpkg", ".geojson", ".parquet", ".shp"])
+def test_what_fails_while_written_leaves_the_old_file(
+    grids: gpd.GeoDataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """Ctrl-C too."""
+    path = tmp_path / f"格{suffix}"
+    write(grids, path)
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+
+    def broken(_frame: object, beside: Path) -> None:
+        beside.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    name = {".shp": "shapefile"}.get(suffix, suffix[1:])
+    monkeypatch.setattr(f"geo.files.writing._write_{name}", broken)
+    with pytest.raises(KeyboardInterrupt):
+        write(grids, path)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_other_layers_of_a_geopackage_stay(grids: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "格.gpkg"
+    pyogrio.write_dataframe(grids, path, layer="旧网格")
+    for _ in range(2):
+        write(grids, path)
+    assert {name for name, _ in pyogrio.list_layers(path)} == {"旧网格", "格"}
+    write_bundle({"新": grids}, path)
+    assert {name for name, _ in pyogrio.list_layers(path)} == {"新"}
+
+
+def test_control_characters_are_left_out_of_workbooks(grids: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    write(grids.assign(名称=["第一\x0b网格", "=1+1"]), tmp_path / "格.xlsx")
+    assert read_table(tmp_path / "格.xlsx")["名称"].tolist() == ["第一网格", "=1+1"]
