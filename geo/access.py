@@ -60,6 +60,11 @@ class Snaps:
         """Return the number of places."""
         return len(self.edge)
 
+    @property
+    def plain(self) -> walks.Places:
+        """The places as compiled loops take them."""
+        return walks.Places(self.edge, self.offset_m, self.access_m)
+
     def take(self, rows: NDArray[Any]) -> Snaps:
         """Return the chosen rows, in that order."""
         return Snaps(self.edge[rows], self.offset_m[rows], self.access_m[rows])

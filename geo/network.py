@@ -12,7 +12,6 @@ otherwise for a line wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -49,15 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["EDGE_COLUMNS", "MAX_ACCESS_M", "Nodes", "Snaps", "StreetNetwork"]
 
 EDGE_COLUMNS = ("from_node", "to_node", "length_m", "kind", "name", "walkable", "geometry")
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """Walkable edges in compressed rows: neighbours of node ``i`` are ``ends[starts[i]:starts[i + 1]]``."""
-
-    starts: NDArray[np.int64]
-    ends: Ints
-    lengths: Floats
 
 
 class StreetNetwork:
@@ -265,7 +255,7 @@ class StreetNetwork:
         return _projected(self.edges.geometry.to_numpy(), self._projection)
 
     @cached_property
-    def _graph(self) -> _Graph:
+    def _plain(self) -> walks.Streets:
         on = self._walkable
         tails = np.concatenate([self._tail[on], self._head[on]])
         heads = np.concatenate([self._head[on], self._tail[on]])
@@ -273,7 +263,14 @@ class StreetNetwork:
         starts = np.zeros(len(self.nodes) + 1, dtype=np.int64)
         np.cumsum(np.bincount(tails, minlength=len(self.nodes)), out=starts[1:])
         lengths = np.concatenate([self._length[on], self._length[on]])
-        return _Graph(starts, np.ascontiguousarray(heads[order]), np.ascontiguousarray(lengths[order]))
+        ends, lengths = np.ascontiguousarray(heads[order]), np.ascontiguousarray(lengths[order])
+        return walks.Streets(self._tail, self._head, self._length, starts, ends, lengths)
+
+    def _by_edge(self, places: Snaps) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return rows of the places on edges, sorted by edge; those of edge ``e`` begin at the second's ``[e]``."""
+        on = np.flatnonzero(places.edge >= 0)
+        order = on[np.argsort(places.edge[on], kind="stable")]
+        return order, np.searchsorted(places.edge[order], np.arange(len(self.edges) + 1))
 
     @cached_property
     def _pieces(self) -> StreetPieces:
@@ -345,27 +342,13 @@ class StreetNetwork:
         start = origins if isinstance(origins, Snaps) else self.snap(origins)
         columns = len(self.nodes) if destinations is None else len(destinations)
         out = np.full((len(start), columns), np.inf)
-        g = self._graph
+        origin_places, limit = start.plain, float(limit_m)
 
         def work(a: int, b: int) -> None:
-            place = (start.edge, start.offset_m, start.access_m)
-            graph = (
-                self._tail,
-                self._head,
-                self._length,
-                g.starts,
-                g.ends,
-                g.lengths,
-                float(limit_m),
-                a,
-                b,
-                out,
-            )
             if destinations is None:
-                walks.walks_to_nodes(*place, *graph)
+                walks.walks_to_nodes(origin_places, self._plain, limit, a, b, out)
             else:
-                to = (destinations.edge, destinations.offset_m, destinations.access_m)
-                walks.walks_to_places(*place, *to, *graph)
+                walks.walks_to_places(origin_places, destinations.plain, self._plain, limit, a, b, out)
 
         walks.in_threads(work, len(start))
         return out
@@ -378,32 +361,17 @@ class StreetNetwork:
         tuple of ndarray
             Row of the origin (int32, −1: none within the limit) and the walk (in meters, inf: none).
         """
-        g, nodes = self._graph, len(self.nodes)
-        snapped = np.flatnonzero(origins.edge >= 0).astype(np.int32)
-        e = origins.edge[snapped]
-        seeds = np.column_stack([self._tail[e], self._head[e]]).ravel().astype(np.int32)
-        costs = np.column_stack(
-            [
-                origins.access_m[snapped] + origins.offset_m[snapped],
-                origins.access_m[snapped] + self._length[e] - origins.offset_m[snapped],
-            ]
-        ).ravel()
-        dist, label = np.full(nodes, np.inf), np.full(nodes, -1, dtype=np.int32)
-        room = len(g.ends) + len(seeds)
-        walks.spread(
-            seeds, costs, np.repeat(snapped, 2), float(limit_m), g.starts, g.ends, g.lengths, dist, label,
-            np.empty(nodes, dtype=np.int32), np.empty(room), np.empty(room, dtype=np.int32),
-        )  # fmt: skip
-        order = np.argsort(e, kind="stable")
-        on_starts = np.searchsorted(e[order], np.arange(len(self.edges) + 1))
+        limit, streets = float(limit_m), self._plain
+        dist = np.full(len(self.nodes), np.inf)
+        room = walks.room_for(streets, 2 * len(origins))
+        walks.spread(origins.plain, 0, len(origins), streets, limit, dist, room)
+        order, by_edge = self._by_edge(origins)
         row, walk = np.empty(len(places), dtype=np.int32), np.empty(len(places))
 
         def work(a: int, b: int) -> None:
             walks.nearest_origins(
-                origins.offset_m, origins.access_m, snapped[order], on_starts, places.edge,
-                places.offset_m, places.access_m, dist, label, self._tail, self._head, self._length, float(limit_m),
-                a, b, row, walk,
-            )  # fmt: skip
+                origins.plain, order, by_edge, places.plain, dist, room.label, streets, limit, a, b, row, walk
+            )
 
         walks.in_threads(work, len(places), smallest=10_000)
         return row, walk
@@ -437,18 +405,15 @@ class StreetNetwork:
             int64 (origins + 1, limits, kinds): places reached, those of them with known people, and their people.
             The last row is left at zero, for all origins together.
         """
-        on = np.flatnonzero(places.edge >= 0)
-        order = on[np.argsort(places.edge[on], kind="stable")]
-        by_edge = np.searchsorted(places.edge[order], np.arange(len(self.edges) + 1))
+        order, by_edge = self._by_edge(places)
+        sorted_places, sorted_kind, sorted_people = places.take(order).plain, kind[order], people[order]
         shape = (len(origins) + 1, len(limits_m), kinds)
         reached, known, total = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-        g = self._graph
 
         def work(a: int, b: int) -> None:
             walks.count_reached(
-                origins.edge, origins.offset_m, origins.access_m, by_edge, places.offset_m[order],
-                places.access_m[order], kind[order], people[order], limits_m, self._tail, self._head, self._length,
-                g.starts, g.ends, g.lengths, a, b, reached, known, total,
+                origins.plain, sorted_places, by_edge, sorted_kind, sorted_people, limits_m, self._plain, a, b,
+                reached, known, total,
             )  # fmt: skip
 
         walks.in_threads(work, len(origins))

@@ -1,31 +1,73 @@
 """Compiled loops over a street network: nearest street, shortest walks, who is reached.
 
 Everything here works on plain arrays in metres; :mod:`geo.network` owns the meaning. The loops release the GIL, so
-:func:`in_threads` runs them on every core; they are cached on disk after the first use.
-
-A *place* is where somebody stands: ``edge`` (−1: too far from any street), ``offset`` (metres from the edge's first
-node to the nearest point on the edge) and ``access`` (metres in a straight line from there to the place).
+:func:`in_threads` runs them on every core; they are cached on disk after the first use. Those that fill rows
+``first…last`` of their results do one share of the work.
 """
 
-# Compiled functions take plain arrays and have no types of their own; splitting a loop costs what it saves.
+# numba infers the types of compiled functions; splitting a loop costs what it saves.
 # ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0917
-# mypy: disallow-untyped-defs=False, disallow-untyped-decorators=False, disallow-untyped-calls=False
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
 
+from geo import heaps
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int32]
+
 TOLERANCE_M = 1e-9
 """A walk of exactly the limit counts as reached, whatever the last bit says."""
+
+
+class Streets(NamedTuple):
+    """Edges by number, and the walkable ones in compressed rows.
+
+    Parameters
+    ----------
+    tail, head, length
+        Nodes at the beginning and at the end of each edge, and its metres.
+    starts, ends, lengths
+        Walkable neighbours of node ``i`` are ``ends[starts[i]:starts[i + 1]]``, so many metres away.
+    """
+
+    tail: Ints
+    head: Ints
+    length: Floats
+    starts: NDArray[np.int64]
+    ends: Ints
+    lengths: Floats
+
+
+class Places(NamedTuple):
+    """Where people stand.
+
+    Parameters
+    ----------
+    edge
+        The nearest walkable edge; −1: too far from any street.
+    offset
+        Metres from the edge's first node to the nearest point on the edge.
+    access
+        Metres in a straight line from there to the place.
+    """
+
+    edge: Ints
+    offset: Floats
+    access: Floats
 
 
 def in_threads(work: Callable[[int, int], None], count: int, *, smallest: int = 1) -> None:
@@ -163,295 +205,181 @@ def nearest_segments(
             out[i], far[i, 0], far[i, 1] = segment, best, share
 
 
-@numba.njit(nogil=True, cache=True)
-def _push(keys, items, size, key, item):
-    """Put an item on a binary heap; return the new size."""
-    i = size
-    while i > 0:
-        parent = (i - 1) >> 1
-        if keys[parent] <= key:
-            break
-        keys[i], items[i] = keys[parent], items[parent]
-        i = parent
-    keys[i], items[i] = key, item
-    return size + 1
+class Room(NamedTuple):
+    """Arrays that a search works in: per node the number of its nearest origin, the nodes reached, a heap."""
+
+    label: Ints
+    touched: Ints
+    keys: Floats
+    items: Ints
 
 
 @numba.njit(nogil=True, cache=True)
-def _pop(keys, items, size):
-    """Take the smallest item off a binary heap; return its key, the item and the new size."""
-    top, item = keys[0], items[0]
-    size -= 1
-    key, last = keys[size], items[size]
-    i = 0
-    while True:
-        child = 2 * i + 1
-        if child >= size:
-            break
-        if child + 1 < size and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[i], items[i] = keys[child], items[child]
-        i = child
-    keys[i], items[i] = key, last
-    return top, item, size
+def room_for(streets, seeds):
+    """Return room for searches of so many seeds each."""
+    nodes, most = len(streets.starts) - 1, len(streets.ends) + seeds
+    return Room(
+        np.full(nodes, -1, np.int32), np.empty(nodes, np.int32), np.empty(most), np.empty(most, np.int32)
+    )
 
 
 @numba.njit(nogil=True, cache=True)
-def spread(seeds, costs, labels, limit, starts, ends, lengths, dist, label, touched, keys, items):
-    """Run Dijkstra's algorithm from seeds until the limit; the nearest seed labels each node.
+def spread(places, first, last, streets, limit, dist, room):
+    """Run Dijkstra's algorithm from places ``first…last`` until the limit; each begins at both ends of its edge.
 
     Parameters
     ----------
-    seeds, costs, labels
-        Nodes to start from, metres already walked there, number of their origin. Equally near: the first seed.
+    places, first, last
+        :class:`Places` to start from. Equally near to a node: the first of them.
+    streets
+        :class:`Streets`.
     limit
         Longest walk in metres.
-    starts, ends, lengths
-        The network in compressed rows: neighbours of node ``i`` are ``ends[starts[i]:starts[i + 1]]``.
-    dist, label
-        Results per node; ``dist`` must be inf everywhere before.
-    touched
-        int32, filled with the nodes that got a distance.
-    keys, items
-        Room for the heap: as many as there are directed edges and seeds.
+    dist
+        Filled with the walk per node; inf everywhere before.
+    room
+        :class:`Room` for two seeds per place; its labels are the numbers of the places.
 
     Returns
     -------
     int
-        How many of ``touched`` are filled.
+        How many of ``room.touched`` are filled.
     """
     size, count = 0, 0
-    for k in range(len(seeds)):
-        node, cost = seeds[k], costs[k]
-        if cost <= limit and cost < dist[node]:
-            if dist[node] == np.inf:
-                touched[count] = node
-                count += 1
-            dist[node], label[node] = cost, labels[k]
-            size = _push(keys, items, size, cost, node)
+    for i in range(first, last):
+        e = places.edge[i]
+        if e < 0:
+            continue
+        before = places.access[i] + places.offset[i]
+        after = places.access[i] + streets.length[e] - places.offset[i]
+        for node, cost in ((streets.tail[e], before), (streets.head[e], after)):
+            if cost <= limit and cost < dist[node]:
+                if dist[node] == np.inf:
+                    room.touched[count] = node
+                    count += 1
+                dist[node], room.label[node] = cost, i
+                size = heaps.push(room.keys, room.items, size, cost, node)
     while size > 0:
-        walked, node, size = _pop(keys, items, size)
+        walked, node, size = heaps.pop(room.keys, room.items, size)
         if walked > dist[node]:
             continue  # a shorter way was found meanwhile
-        for k in range(starts[node], starts[node + 1]):
-            other, cost = ends[k], walked + lengths[k]
+        for k in range(streets.starts[node], streets.starts[node + 1]):
+            other, cost = streets.ends[k], walked + streets.lengths[k]
             if cost <= limit and cost < dist[other]:
                 if dist[other] == np.inf:
-                    touched[count] = other
+                    room.touched[count] = other
                     count += 1
-                dist[other], label[other] = cost, label[node]
-                size = _push(keys, items, size, cost, other)
+                dist[other], room.label[other] = cost, room.label[node]
+                size = heaps.push(room.keys, room.items, size, cost, other)
     return count
 
 
 @numba.njit(nogil=True, cache=True)
-def _seeds(place_edge, offset, access, tail, head, length, first, last):
-    """Turn places ``first…last`` into seeds: each begins at both ends of its edge."""
-    seeds = np.empty(2 * (last - first), np.int32)
-    costs = np.empty(2 * (last - first))
-    labels = np.empty(2 * (last - first), np.int32)
-    count = 0
-    for i in range(first, last):
-        e = place_edge[i]
-        if e < 0:
-            continue
-        seeds[count], costs[count], labels[count] = tail[e], access[i] + offset[i], i
-        seeds[count + 1], costs[count + 1], labels[count + 1] = head[e], access[i] + length[e] - offset[i], i
-        count += 2
-    return seeds[:count], costs[:count], labels[:count]
+def _walk(tail, head, length, dist, e, offset, own, own_offset, own_access):
+    """Return the walk from an origin to a point of edge ``e``: by either end, or along the edge if it is its own.
 
-
-@numba.njit(nogil=True, cache=True)
-def walks_to_nodes(edge, offset, access, tail, head, length, starts, ends, lengths, limit, first, last, out):
-    """Fill rows ``first…last`` of ``out`` (origins × nodes, inf before) with walks in metres."""
-    nodes = len(starts) - 1
-    label = np.empty(nodes, np.int32)
-    touched = np.empty(nodes, np.int32)
-    keys = np.empty(len(ends) + 2)
-    items = np.empty(len(ends) + 2, np.int32)
-    for i in range(first, last):
-        seeds, costs, labels = _seeds(edge, offset, access, tail, head, length, i, i + 1)
-        spread(seeds, costs, labels, limit, starts, ends, lengths, out[i], label, touched, keys, items)
-
-
-@numba.njit(nogil=True, cache=True)
-def _walk(e, offset, access, dist, tail, head, length, same, origin_offset, origin_access):
-    """Give the walk to one place: by either end of its edge, or along the edge when the origin is on it."""
+    Takes arrays one by one: handing on a tuple of them in an inner loop costs more than the sum.
+    """
     walk = min(dist[tail[e]] + offset, dist[head[e]] + length[e] - offset)
-    if same:
-        walk = min(walk, origin_access + abs(origin_offset - offset))
-    return walk + access
+    if e == own:
+        walk = min(walk, own_access + abs(own_offset - offset))
+    return walk
 
 
 @numba.njit(nogil=True, cache=True)
-def walks_to_places(
-    edge,
-    offset,
-    access,
-    to_edge,
-    to_offset,
-    to_access,
-    tail,
-    head,
-    length,
-    starts,
-    ends,
-    lengths,
-    limit,
-    first,
-    last,
-    out,
-):
-    """Fill rows ``first…last`` of ``out`` (origins × places, inf before) with walks in metres."""
-    nodes = len(starts) - 1
-    dist = np.full(nodes, np.inf)
-    label = np.empty(nodes, np.int32)
-    touched = np.empty(nodes, np.int32)
-    keys = np.empty(len(ends) + 2)
-    items = np.empty(len(ends) + 2, np.int32)
+def walks_to_nodes(origins, streets, limit, first, last, out):
+    """Fill rows ``first…last`` of ``out`` (origins × nodes, inf before) with walks in metres."""
+    room = room_for(streets, 2)
     for i in range(first, last):
-        seeds, costs, labels = _seeds(edge, offset, access, tail, head, length, i, i + 1)
-        count = spread(seeds, costs, labels, limit, starts, ends, lengths, dist, label, touched, keys, items)
-        for j in range(len(to_edge)):
-            e = to_edge[j]
-            if e >= 0 and edge[i] >= 0:
-                walk = _walk(
-                    e,
-                    to_offset[j],
-                    to_access[j],
-                    dist,
-                    tail,
-                    head,
-                    length,
-                    e == edge[i],
-                    offset[i],
-                    access[i],
-                )
-                if walk <= limit + 1e-9:
+        spread(origins, i, i + 1, streets, limit, out[i], room)
+
+
+@numba.njit(nogil=True, cache=True)
+def walks_to_places(origins, places, streets, limit, first, last, out):
+    """Fill rows ``first…last`` of ``out`` (origins × places, inf before) with walks in metres."""
+    tail, head, length = streets.tail, streets.head, streets.length
+    edge, offset, access = places.edge, places.offset, places.access
+    room = room_for(streets, 2)
+    dist = np.full(len(room.label), np.inf)
+    for i in range(first, last):
+        own, own_offset, own_access = origins.edge[i], origins.offset[i], origins.access[i]
+        if own < 0:
+            continue
+        count = spread(origins, i, i + 1, streets, limit, dist, room)
+        for j in range(len(edge)):
+            e = edge[j]
+            if e >= 0:
+                walk = _walk(tail, head, length, dist, e, offset[j], own, own_offset, own_access) + access[j]
+                if walk <= limit + TOLERANCE_M:
                     out[i, j] = walk
         for k in range(count):
-            dist[touched[k]] = np.inf
+            dist[room.touched[k]] = np.inf
 
 
 @numba.njit(nogil=True, cache=True)
 def count_reached(
-    edge,
-    offset,
-    access,
-    by_edge,
-    to_offset,
-    to_access,
-    kind,
-    people,
-    limits,
-    tail,
-    head,
-    length,
-    starts,
-    ends,
-    lengths,
-    first,
-    last,
-    reached,
-    known,
-    total,
+    origins, places, by_edge, kind, people, limits, streets, first, last, reached, known, total
 ):
     """Count the places that each of the origins ``first…last`` reaches within each limit.
 
     Parameters
     ----------
-    edge, offset, access
-        Origins.
-    by_edge
-        int64: places of edge ``e`` are ``by_edge[e]:by_edge[e + 1]``.
-    to_offset, to_access, kind, people
-        Places, sorted by edge; ``kind`` a number, ``people`` −1 where unknown.
+    origins
+        :class:`Places` to start from.
+    places, by_edge
+        :class:`Places` sorted by edge, and int64: those of edge ``e`` are ``by_edge[e]:by_edge[e + 1]``.
+    kind, people
+        Of each place: a number, and how many people, −1 where unknown.
     limits
         Ascending walks in metres.
-    tail, head, length, starts, ends, lengths
-        The network: edges by number, and in compressed rows.
+    streets
+        :class:`Streets`.
     first, last
         The share of the origins to do.
     reached, known, total
         int64 ``(origins, limits, kinds)``: places reached, those of them with known people, their people.
     """
-    nodes = len(starts) - 1
-    limit = limits[-1]
-    dist = np.full(nodes, np.inf)
-    label = np.empty(nodes, np.int32)
-    touched = np.empty(nodes, np.int32)
-    keys = np.empty(len(ends) + 2)
-    items = np.empty(len(ends) + 2, np.int32)
+    tail, head, length = streets.tail, streets.head, streets.length
+    offset, access = places.offset, places.access
+    room = room_for(streets, 2)
+    dist = np.full(len(room.label), np.inf)
     for i in range(first, last):
-        if edge[i] < 0:
+        own, own_offset, own_access = origins.edge[i], origins.offset[i], origins.access[i]
+        if own < 0:
             continue
-        seeds, costs, labels = _seeds(edge, offset, access, tail, head, length, i, i + 1)
-        count = spread(seeds, costs, labels, limit, starts, ends, lengths, dist, label, touched, keys, items)
+        count = spread(origins, i, i + 1, streets, limits[-1], dist, room)
         for e in range(len(tail)):
             if by_edge[e] == by_edge[e + 1]:
                 continue
-            if dist[tail[e]] == np.inf and dist[head[e]] == np.inf and e != edge[i]:
+            if dist[tail[e]] == np.inf and dist[head[e]] == np.inf and e != own:
                 continue
             for j in range(by_edge[e], by_edge[e + 1]):
-                walk = _walk(
-                    e,
-                    to_offset[j],
-                    to_access[j],
-                    dist,
-                    tail,
-                    head,
-                    length,
-                    e == edge[i],
-                    offset[i],
-                    access[i],
-                )
+                walk = _walk(tail, head, length, dist, e, offset[j], own, own_offset, own_access) + access[j]
                 for m in range(len(limits) - 1, -1, -1):
-                    if walk > limits[m] + 1e-9:
+                    if walk > limits[m] + TOLERANCE_M:
                         break
                     reached[i, m, kind[j]] += 1
                     if people[j] >= 0:
                         known[i, m, kind[j]] += 1
                         total[i, m, kind[j]] += people[j]
         for k in range(count):
-            dist[touched[k]] = np.inf
+            dist[room.touched[k]] = np.inf
 
 
 @numba.njit(nogil=True, cache=True)
-def nearest_origins(
-    offset,
-    access,
-    on_edge,
-    on_starts,
-    to_edge,
-    to_offset,
-    to_access,
-    dist,
-    label,
-    tail,
-    head,
-    length,
-    limit,
-    first,
-    last,
-    row,
-    walk,
-):
+def nearest_origins(origins, order, by_edge, places, dist, label, streets, limit, first, last, row, walk):
     """Find the nearest origin of the places ``first…last``, after :func:`spread` from all origins at once.
 
     Parameters
     ----------
-    offset, access
-        Origins.
-    on_edge, on_starts
-        Origins of edge ``e`` are ``on_edge[on_starts[e]:on_starts[e + 1]]``.
-    to_edge, to_offset, to_access
-        Places.
+    origins, order, by_edge
+        :class:`Places`; those on edge ``e`` are ``order[by_edge[e]:by_edge[e + 1]]``.
+    places
+        :class:`Places` to be reached.
     dist, label
         Per node: the walk from its nearest origin, and which one that is.
-    tail, head, length
-        The edges.
+    streets
+        :class:`Streets`.
     limit
         Longest walk in metres.
     first, last
@@ -461,16 +389,17 @@ def nearest_origins(
     """
     for j in range(first, last):
         row[j], walk[j] = -1, np.inf
-        e = to_edge[j]
+        e, offset = places.edge[j], places.offset[j]
         if e < 0:
             continue
-        a, b = dist[tail[e]] + to_offset[j], dist[head[e]] + length[e] - to_offset[j]
-        best, who = (a, label[tail[e]]) if a <= b else (b, label[head[e]])
-        for k in range(on_starts[e], on_starts[e + 1]):
-            i = on_edge[k]
-            d = access[i] + abs(offset[i] - to_offset[j])
+        tail, head = streets.tail[e], streets.head[e]
+        a, b = dist[tail] + offset, dist[head] + streets.length[e] - offset
+        best, who = (a, label[tail]) if a <= b else (b, label[head])
+        for k in range(by_edge[e], by_edge[e + 1]):
+            i = order[k]
+            d = origins.access[i] + abs(origins.offset[i] - offset)
             if d < best or (d == best and i < who):
                 best, who = d, i
-        best += to_access[j]
-        if best <= limit + 1e-9:
+        best += places.access[j]
+        if best <= limit + TOLERANCE_M:
             row[j], walk[j] = who, best

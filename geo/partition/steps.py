@@ -14,6 +14,8 @@ from math import pi, sqrt
 import numba
 import numpy as np
 
+from geo import heaps
+
 WEIGHT, AREA, PERIMETER, BLOCKS, COST = 0, 1, 2, 3, 4
 """Columns of ``sums``."""
 
@@ -191,21 +193,7 @@ def random_tree(blocks, row_of, first, other, tie, state):
     key[0] = 0.0
     visited = 0
     while size > 0:
-        now = heap_row[0]
-        size -= 1
-        last_key, last_row = heap_key[size], heap_row[size]
-        hole = 0
-        while True:
-            child = 2 * hole + 1
-            if child >= size:
-                break
-            if child + 1 < size and heap_key[child + 1] < heap_key[child]:
-                child += 1
-            if heap_key[child] >= last_key:
-                break
-            heap_key[hole], heap_row[hole] = heap_key[child], heap_row[child]
-            hole = child
-        heap_key[hole], heap_row[hole] = last_key, last_row
+        _, now, size = heaps.pop(heap_key, heap_row, size)
         if done[now]:
             continue
         done[now] = True
@@ -222,12 +210,7 @@ def random_tree(blocks, row_of, first, other, tie, state):
                 if size >= len(heap_key):
                     heap_key = np.concatenate((heap_key, np.empty(len(heap_key))))
                     heap_row = np.concatenate((heap_row, np.empty(len(heap_row), dtype=np.int64)))
-                hole = size
-                size += 1
-                while hole > 0 and heap_key[(hole - 1) // 2] > drawn:
-                    heap_key[hole], heap_row[hole] = heap_key[(hole - 1) // 2], heap_row[(hole - 1) // 2]
-                    hole = (hole - 1) // 2
-                heap_key[hole], heap_row[hole] = drawn, row
+                size = heaps.push(heap_key, heap_row, size, drawn, row)
     return order[:visited], before
 
 
