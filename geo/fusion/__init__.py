@@ -20,7 +20,7 @@ from geo.errors import ZonesError
 from geo.fusion.cells import COUNTS, Cells, Layer, count_subjects, cut, read_layers, united
 from geo.fusion.conflicts import KINDS, find_conflicts, survey
 from geo.fusion.profile import DEFAULT_PROFILE, FusionProfile
-from geo.fusion.proposal import explain, kept_share, lead, propose
+from geo.fusion.proposal import explain, kept_share, propose, ranking
 from geo.fusion.units import NAMES, REASONS, Draft
 from geo.partition import runs
 
@@ -35,6 +35,9 @@ __all__ = ["KINDS", "REASONS", "Fusion", "FusionProfile", "fuse", "layer_column"
 _CELL_COLUMNS = (
     "cell", "estate", "inside", "grid", "reason", "explanation", "area_m2", *COUNTS, "geometry"
 )  # fmt: skip
+
+_FILE_COLUMNS = ("fid", "geom")
+"""Columns that a GeoPackage has by itself; like spreadsheets it does not tell capitals from small letters."""
 
 
 @dataclass(frozen=True)
@@ -149,15 +152,22 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
         streets=streets,
         street_reach_m=profile.street_reach_m,
     )
-    _check_pins(len(cells.shapes), pins or {})
+    _check_cells(cells, pins or {})
     unassigned = count_subjects(cells, subjects)
-    first = names.index(leading) if leading is not None else lead(cells, profile)
+    order = ranking(cells, profile)
+    first = names.index(leading) if leading is not None else order[0]
     found = survey(cells, profile)
     draft = propose(
-        cells, first, decided=leading is not None, noise=found.noise, pins=pins or {}, profile=profile
+        cells,
+        first,
+        others=[layer for layer in order if layer != first],
+        decided=leading is not None,
+        noise=found.noise,
+        pins=pins or {},
+        profile=profile,
     )
     number = draft.group[draft.unit]
-    proposal, codes = _proposal(cells, draft, number, first, profile)
+    proposal, codes = _proposal(cells, draft, number, first)
     return Fusion(
         cells=_cells(cells, draft, codes),
         crosswalk=_crosswalk(cells, codes),
@@ -165,7 +175,7 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
         proposal=proposal,
         unassigned=unassigned,
         leading=names[first],
-        agreed_kept=kept_share(draft),
+        agreed_kept=kept_share(cells, draft),
     )
 
 
@@ -195,18 +205,26 @@ def _check_choices(
             )
 
 
-def _check_pins(count: int, pins: Mapping[int, str]) -> None:
-    strange = sorted(cell for cell in pins if not 0 <= cell < count)
+def _check_cells(cells: Cells, pins: Mapping[int, str]) -> None:
+    count = len(cells.shapes)
+    strange = [cell for cell in pins if cell not in range(count)]
     if strange:
         raise ZonesError(
             f"固定的单元编号不存在：{strange[:5]}。",
             f"pins name cells that do not exist: {strange[:5]}",
             remedy=f"单元编号为 0 到 {count - 1}，图层变化后编号会变化。",
         )
+    beyond = [cell for cell in pins if not cells.inside[cell]]
+    if beyond:
+        raise ZonesError(
+            f"固定的单元在辖区之外：{beyond[:5]}。",
+            f"pins name cells beyond the territory: {beyond[:5]}",
+            remedy="方案只包括辖区以内的单元，请取消这些固定单元。",
+        )
 
 
 def _proposal(
-    cells: Cells, draft: Draft, number: NDArray[np.int64], leading: int, profile: FusionProfile
+    cells: Cells, draft: Draft, number: NDArray[np.int64], leading: int
 ) -> tuple[gpd.GeoDataFrame, NDArray[Any]]:
     """Return the new grids, and the code of the grid of each cell (None outside)."""
     order = np.argsort(number, kind="stable")
@@ -216,21 +234,19 @@ def _proposal(
     rows: list[dict[str, Any]] = []
     for run in runs(number[order]):
         members = order[run]
-        base = draft.base[int(number[members[0]])]
-        layer = cells.layers[leading]
-        dedicated = base >= 0 and bool(layer.dedicated[base])
+        base = layer, zone = draft.base[int(number[members[0]])]
         row: dict[str, Any] = {
-            "kind": "dedicated" if dedicated else "general",
-            "leading": [str(layer.codes[base])] if base >= 0 else [],
+            "kind": "dedicated" if cells.dedicated(base) else "general",
+            "leading": [str(cells.layers[layer].codes[zone])] if layer == leading else [],
             "sources": _sources(cells, members),
             "cells": members.tolist(),
             "area_m2": float(cells.area_m2[members].sum()),
             **dict(zip(COUNTS, counts[members].sum(axis=0).tolist(), strict=True)),
             "geometry": united(cells, members),
         }
-        row["rule"] = _rule(row, profile)
+        row["rule"] = draft.rules.get(int(number[members[0]]), "")
         areas = np.bincount(why[members], weights=cells.area_m2[members], minlength=len(NAMES))
-        row["explanation"] = explain(cells, leading, row, dict(zip(NAMES, areas.tolist(), strict=True)))
+        row["explanation"] = explain(cells, leading, base, row, dict(zip(NAMES, areas.tolist(), strict=True)))
         rows.append(row)
     corners = shapely.bounds(np.array([row["geometry"] for row in rows], dtype=object)).reshape(-1, 4)
     rank = np.lexsort((-corners[:, 3], corners[:, 0])).tolist()
@@ -270,23 +286,9 @@ def _sources(cells: Cells, members: NDArray[np.int64]) -> dict[str, list[str]]:
     return out
 
 
-def _rule(row: dict[str, Any], profile: FusionProfile) -> str:
-    """Say in Chinese how a new grid breaks the rules of size; empty when it does not."""
-    if profile.households is None or row["kind"] == "dedicated":
-        return ""
-    low, high = profile.households
-    if row["household"] > high:
-        return f"{row['household']:,} 户，超过上限 {high:,.0f} 户，各图层没有可用的内部边界再拆分"
-    if row["household"] < low:
-        return (
-            f"{row['household']:,} 户，低于下限 {low:,.0f} 户，与相邻网格的边界各图层一致或合并后超限，未合并"
-        )
-    return ""
-
-
 def layer_column(code: str) -> str:
     """Return the name of the column of a layer's codes in ``Fusion.cells``."""
-    return f"layer_{code}" if code in _CELL_COLUMNS else code
+    return f"layer_{code}" if code.lower() in (*_CELL_COLUMNS, *_FILE_COLUMNS) else code
 
 
 def _cells(cells: Cells, draft: Draft, codes: NDArray[Any]) -> gpd.GeoDataFrame:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FEWEST_LAYERS, MOST_LAYERS = 2, 8
+_POLYGON, _MULTIPOLYGON = 3, 6
+_POLYGONS = (_POLYGON, _MULTIPOLYGON)
+_SHOWN = 5
+"""Codes that a message names."""
+
 COUNTED = ("household", "business", "institution")
 COUNTS = (*COUNTED, "people", "people_unknown")
 """Figures of a cell: subjects by kind, people of households, and households whose people are not known."""
@@ -69,8 +74,8 @@ class Cells:
         Polygons in EPSG:4490.
     zone
         Row of each layer's zone, (n, layers), -1 for none.
-    doubled
-        Whether several zones of a layer claim a cell, (n, layers).
+    claims
+        Zones of a layer, where several claim a cell: (cell, layer) → rows; ``zone`` is the first of them.
     inside
         Whether a cell is in the territory.
     parent
@@ -80,7 +85,8 @@ class Cells:
     counts
         Columns ``COUNTS``.
     whole
-        Cells that must stay together (estates and buildings that some border cuts): pairs (k, 2).
+        Cells that must stay together (within estates and buildings that some border cuts, but for borders of the
+        territory and of parents): pairs (k, 2).
     estate
         Row of the cut estate or building of each cell, -1 for none.
     pairs
@@ -94,7 +100,7 @@ class Cells:
     layers: tuple[Layer, ...]
     shapes: NDArray[Any]
     zone: Ints
-    doubled: NDArray[np.bool_]
+    claims: dict[tuple[int, int], tuple[int, ...]]
     inside: NDArray[np.bool_]
     parent: Ints
     area_m2: Floats
@@ -105,6 +111,11 @@ class Cells:
     pairs: Ints
     pair_length_m: Floats
     pair_street_m: Floats
+
+    def dedicated(self, base: tuple[int, int]) -> bool:
+        """Whether a zone (layer and row, both -1 for none) is dedicated."""
+        layer, zone = base
+        return layer >= 0 and bool(self.layers[layer].dedicated[zone])
 
 
 def read_layers(layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[Layer, ...]:
@@ -121,14 +132,20 @@ def read_layers(layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[Layer, ...]:
         if problem:
             faults.append(f"{name}：{problem}")
             continue
-        internal = to_internal(frame)
-        shapes = shapely.force_2d(internal.geometry.to_numpy())
+        shapes = to_internal(frame).geometry.to_numpy()
+        codes = frame["code"].astype(str).to_numpy(dtype=object)
         broken = ~shapely.is_valid(shapes)
         if broken.any():
-            faults.append(f"{name}：图形自相交 {'、'.join(internal['code'][broken].astype(str).head(5))}")
+            faults.append(f"{name}：图形自相交 {'、'.join(codes[broken][:_SHOWN])}")
             continue
-        kind = internal["kind"].to_numpy() if "kind" in internal else np.full(len(internal), "general")
-        read.append(Layer(code, name, internal["code"].astype(str).to_numpy(), kind == "dedicated", shapes))
+        flat = shapely.area(shapes) == 0.0
+        if flat.any():
+            faults.append(f"{name}：没有面积的网格 {'、'.join(codes[flat][:_SHOWN])}")
+            continue
+        dedicated = (
+            frame["kind"].isin(["dedicated"]).to_numpy() if "kind" in frame else np.zeros(len(frame), bool)
+        )
+        read.append(Layer(code, name, codes, dedicated, shapes))
     if faults:
         raise ZonesError(
             "；".join(faults) + "。",
@@ -145,11 +162,11 @@ def _problem(frame: gpd.GeoDataFrame) -> str:
     if "code" not in frame:
         return "缺少编码列 code"
     shapes = frame.geometry.to_numpy()
+    codes = frame["code"].astype(str)
     checks = (
-        (frame["code"].isna(), "{} 个网格没有编码"),
-        (frame["code"].duplicated(), "{} 个网格的编码与前面重复"),
-        (~np.isin(shapely.get_type_id(shapes), (3, 6)), "{} 个图形不是面"),
-        (shapely.area(shapes) == 0.0, "{} 个网格没有面积"),
+        (frame["code"].isna() | (codes.str.strip() == ""), "{} 个网格没有编码"),
+        (codes.duplicated(), "{} 个网格的编码与前面重复"),
+        (~np.isin(shapely.get_type_id(shapes), _POLYGONS), "{} 个图形不是面"),
     )
     return next((text.format(int(np.sum(bad))) for bad, text in checks if np.any(bad)), "")
 
@@ -167,13 +184,14 @@ def cut(
     """Cut the ground into cells and say where each lies."""
     solid = _cut_footprints(layers, estates, buildings)
     over = to_internal(parents).geometry.to_numpy() if parents is not None else np.zeros(0, dtype=object)
-    edge = np.array([quantise(boundary)], dtype=object) if boundary is not None else np.zeros(0, dtype=object)
+    edge = _territory(layers, boundary)
     laid = overlay(np.concatenate([*(layer.shapes for layer in layers), solid, over, edge]))
 
     lon, lat = laid.inner[:, 0], laid.inner[:, 1]
-    located = [_locate(layer.shapes, lon, lat) for layer in layers]
-    zone = np.column_stack([row for row, _ in located])
-    inside = _locate(edge, lon, lat)[0] >= 0 if len(edge) else np.ones(len(laid.cells), dtype=bool)
+    claimed = [_all(layer.shapes, lon, lat) for layer in layers]
+    zone = np.column_stack([_first(held, len(lon)) for held in claimed])
+    inside = _first(_all(edge, lon, lat), len(lon)) >= 0 if len(edge) else np.ones(len(lon), dtype=bool)
+    parent = _first(_all(over, lon, lat), len(lon))
     keep = (zone >= 0).any(axis=1) | (inside & (len(edge) > 0))
     number = np.where(keep, np.cumsum(keep) - 1, -1)
     left = np.where(laid.left >= 0, number[laid.left], -1)
@@ -195,26 +213,25 @@ def cut(
     for side in (left, right):
         there = real & (side >= 0)
         perimeter += np.bincount(side[there], weights=length[there], minlength=len(shapes))
-    estate = np.full(len(laid.cells), -1, dtype=np.int64)
-    held = _all(solid, lon, lat) if len(solid) else np.zeros((2, 0), dtype=np.int64)
-    estate[held[0][::-1]] = held[1][::-1]
-    held = held[:, keep[held[0]]]
-    order = np.argsort(held[1], kind="stable")
-    cell, holder = number[held[0][order]], held[1][order]
-    same = holder[1:] == holder[:-1]
+    held = _all(solid, lon, lat)
+    estate = _first(held, len(lon))[keep]
+    held = np.stack([number[held[0]], held[1]])[:, keep[held[0]]]
+    inside, parent = inside[keep], parent[keep]
+    a, b = pairs.T
+    within = inside[a] & inside[b] & (parent[a] == parent[b])
     area = to_metric(gpd.GeoSeries(shapes, crs=INTERNAL_CRS)).area.to_numpy()
     return Cells(
         layers=layers,
         shapes=shapes,
         zone=zone[keep],
-        doubled=np.column_stack([twice for _, twice in located])[keep],
-        inside=inside[keep],
-        parent=_locate(over, lon, lat)[0][keep],
+        claims=_claims(claimed, number),
+        inside=inside,
+        parent=parent,
         area_m2=area,
         perimeter_m=perimeter,
         counts=pd.DataFrame(0, index=range(len(shapes)), columns=list(COUNTS), dtype=np.int64),
-        whole=np.column_stack([cell[:-1][same], cell[1:][same]]),
-        estate=estate[keep],
+        whole=_together(pairs[within], held),
+        estate=estate,
         pairs=pairs,
         pair_length_m=pair_length,
         pair_street_m=pair_street,
@@ -232,7 +249,7 @@ def united(cells: Cells, members: Ints) -> BaseGeometry:
 def _cut_footprints(
     layers: tuple[Layer, ...], estates: gpd.GeoDataFrame | None, buildings: gpd.GeoDataFrame | None
 ) -> NDArray[Any]:
-    """Return estates and buildings that lie in no single zone of some layer: borders may cut them."""
+    """Return parts of estates and buildings that lie in no single zone of some layer: borders may cut them."""
     given = [
         quantise(shapely.force_2d(to_internal(frame).geometry.to_numpy()))
         for frame in (estates, buildings)
@@ -241,13 +258,61 @@ def _cut_footprints(
     if not given:
         return np.zeros(0, dtype=object)
     shapes = np.concatenate(given)
-    shapes = shapes[~shapely.is_missing(shapes) & np.isin(shapely.get_type_id(shapes), (3, 6))]
-    shapes = np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes))
+    shapes = shapes[~shapely.is_missing(shapes) & np.isin(shapely.get_type_id(shapes), _POLYGONS)]
+    shapes = shapely.get_parts(np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes)))
+    shapes = shapes[shapely.get_type_id(shapes) == _POLYGON]
     safe = np.ones(len(shapes), dtype=bool)
     for layer in layers:
         held = shapely.STRtree(layer.shapes).query(shapes, predicate="covered_by")[0]
         safe &= np.isin(np.arange(len(shapes)), held)
     return np.asarray(shapes[~safe])
+
+
+def _territory(layers: tuple[Layer, ...], boundary: Polygon | MultiPolygon | None) -> NDArray[Any]:
+    """Return the outline of the territory, an array of one; empty where none is given."""
+    if boundary is None:
+        return np.zeros(0, dtype=object)
+    edge = quantise(boundary) if isinstance(boundary, shapely.Geometry) else None
+    if edge is None or shapely.get_type_id(edge) not in _POLYGONS or edge.is_empty:
+        problem = "不是面"
+    elif edge.area == 0.0:
+        problem = "没有面积"
+    elif not edge.is_valid:
+        problem = "自相交"
+    elif not any(shapely.intersects(layer.shapes, edge).any() for layer in layers):
+        problem = "与各图层没有任何重合"
+    else:
+        return np.array([edge], dtype=object)
+    raise ZonesError(
+        f"辖区边界{problem}。",
+        "the boundary is no valid polygon that any layer lies in",
+        remedy="请给出 EPSG:4490 经纬度的辖区面，并检查各图层与边界的坐标系。",
+    )
+
+
+def _claims(claimed: list[Ints], number: Ints) -> dict[tuple[int, int], tuple[int, ...]]:
+    """Return the zones of every cell that several zones of a layer claim."""
+    out: dict[tuple[int, int], tuple[int, ...]] = {}
+    for layer, (face, zone) in enumerate(claimed):
+        several = np.bincount(face, minlength=len(number))[face] > 1
+        for cell, row in zip(number[face[several]].tolist(), zone[several].tolist(), strict=True):
+            out[cell, layer] = (*out.get((cell, layer), ()), row)
+    return out
+
+
+def _together(pairs: Ints, held: Ints) -> Ints:
+    """Return the pairs of neighbours that one footprint holds: cells and footprints that hold them, (2, k).
+
+    Neighbours only: what a footprint's cells are tied to must be in one piece.
+    """
+    cell, holder = held
+    base = np.int64(holder.max(initial=0) + 1)
+    keys = np.sort(cell * base + holder)
+    first, last = np.searchsorted(keys, pairs[:, 0] * base), np.searchsorted(keys, (pairs[:, 0] + 1) * base)
+    pair = np.repeat(np.arange(len(pairs)), last - first)
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
+    common = np.isin(pairs[pair, 1] * base + keys[first[pair] + place] % base, keys)
+    return pairs[np.unique(pair[common])]
 
 
 def _frame(shapes: NDArray[Any]) -> gpd.GeoDataFrame:
@@ -256,18 +321,16 @@ def _frame(shapes: NDArray[Any]) -> gpd.GeoDataFrame:
 
 def _all(shapes: NDArray[Any], lon: Floats, lat: Floats) -> Ints:
     """Return points and shapes that hold them, (2, m)."""
-    return ZoneIndex(_frame(shapes)).locate_all(lon, lat)
+    if len(shapes) == 0:
+        return np.zeros((2, 0), dtype=np.int64)
+    return np.asarray(ZoneIndex(_frame(shapes)).locate_all(lon, lat), dtype=np.int64)
 
 
-def _locate(shapes: NDArray[Any], lon: Floats, lat: Floats) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the first shape that holds each point (-1 for none), and whether several do."""
-    row = np.full(len(lon), -1, dtype=np.int64)
-    twice = np.zeros(len(lon), dtype=bool)
-    if len(shapes):
-        point, shape = _all(shapes, lon, lat)
-        row[point[::-1]] = shape[::-1]
-        twice = np.bincount(point, minlength=len(lon)) > 1
-    return row, twice
+def _first(held: Ints, count: int) -> Ints:
+    """Return the first shape that holds each point, -1 for none."""
+    row = np.full(count, -1, dtype=np.int64)
+    row[held[0][::-1]] = held[1][::-1]
+    return row
 
 
 def _along_street(middle: Floats, streets: gpd.GeoDataFrame | None, reach_m: float) -> NDArray[np.bool_]:
@@ -299,6 +362,12 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
     columns = ["kind", "reason", "count", "people"]
     if subjects is None:
         return pd.DataFrame(columns=columns)
+    if "kind" not in subjects:
+        raise ZonesError(
+            "管理对象缺少种类列 kind。",
+            "subjects have no column kind",
+            remedy="请给出 kind 列：household、business、institution。",
+        )
     wanted = subjects[subjects["kind"].isin(COUNTED)]
     wanted = wanted if wanted.crs == INTERNAL_CRS else to_internal(wanted)
     shapes = wanted.geometry.to_numpy()
@@ -309,7 +378,12 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
     lon, lat = shapely.get_x(points), shapely.get_y(points)
     good = located & np.isfinite(lon) & np.isfinite(lat) & (np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0)  # noqa: PLR2004
     row = np.full(len(wanted), -1, dtype=np.int64)
-    row[good] = ZoneIndex(_frame(cells.shapes)).locate(lon[good], lat[good])
+    # who stands on the outline of the territory is in it
+    for side in (cells.inside, ~cells.inside):
+        rest = np.flatnonzero(good & (row < 0))
+        if side.any() and len(rest):
+            found = ZoneIndex(_frame(cells.shapes[side])).locate(lon[rest], lat[rest])
+            row[rest] = np.append(np.flatnonzero(side), -1)[found]
     kind = wanted["kind"].to_numpy()
     people = wanted["people"] if "people" in wanted else pd.Series(pd.NA, index=wanted.index, dtype="Int64")
     home = kind == "household"

@@ -37,6 +37,9 @@ _FIGURES = ("household", "business", "institution", "people")
 _SPLINTER_M = 10.0
 """A cell narrower than this (in meters) makes no place of its own."""
 
+_FILLED = 0.8
+"""A zone is several of another layer when they fill at least this part of it."""
+
 COLUMNS = (
     "kind", "kind_name", "departments", "codes", "length_m", "area_m2", "width_m",
     "household", "business", "institution", "people", "message", "message_en", "geometry",
@@ -53,7 +56,7 @@ class Matches(NamedTuple):
     area_m2
         How much.
     same
-        Each is the other's best match, and by enough.
+        Each is the other's best match, and by enough; and neither is the smaller part of the other.
     first_inside, second_inside
         One lies inside the other and is not the same.
     row
@@ -82,6 +85,15 @@ def match(cells: Cells, a: int, b: int, profile: FusionProfile) -> Matches:
     share_two = area / np.bincount(two, weights=area)[two] if len(keys) else area
     best = _is_best(one, area) & _is_best(two, area)
     same = best & (np.minimum(share_one, share_two) >= profile.same_share)
+    inside_one, inside_two = share_one >= profile.contained_share, share_two >= profile.contained_share
+    # where a layer leaves much out, a small zone may be all it has in a large one: that is inside, not the same
+    ground_one, ground_two = (
+        np.bincount(zone[zone >= 0], weights=cells.area_m2[zone >= 0])[rows]
+        for zone, rows in ((first, one), (second, two))
+    )
+    same &= (area >= profile.same_share * ground_one) | ~inside_two
+    same &= (area >= profile.same_share * ground_two) | ~inside_one
+    larger = ground_one > ground_two
     row = np.full(len(first), -1, dtype=np.int64)
     row[both] = inverse
     return Matches(
@@ -89,8 +101,8 @@ def match(cells: Cells, a: int, b: int, profile: FusionProfile) -> Matches:
         two,
         area,
         same,
-        (share_one >= profile.contained_share) & ~same,
-        (share_two >= profile.contained_share) & ~same,
+        inside_one & ~same & ~(inside_two & larger),
+        inside_two & ~same & ~(inside_one & ~larger),
         row,
     )
 
@@ -116,13 +128,15 @@ class Survey:
         For ``overlap`` bits of layers, for the other kinds of one cell bits of pairs of layers, that disagree on it.
     nested
         Rows of ``find_conflicts`` for zones inside zones.
-    nearest
-        Zone of the first layer that the zone of each cell in each layer matches best, -1 for none.
+    low, high
+        In the view of each layer, its zones that the zones of all layers at a cell match best: the one of lowest row
+        and the one of highest, -1 for none, (n, layers). Where they differ, the cell lies between them.
     """
 
     marks: dict[str, Ints]
     nested: list[dict[str, Any]]
-    nearest: Ints
+    low: Ints
+    high: Ints
 
     @property
     def noise(self) -> NDArray[np.bool_]:
@@ -136,29 +150,39 @@ def survey(cells: Cells, profile: FusionProfile) -> Survey:
     """Compare every pair of layers on every cell."""
     count, layers = len(cells.shapes), len(cells.layers)
     marks = {kind: np.zeros(count, dtype=np.int64) for kind in _SERIOUS}
-    for layer in range(layers):
-        marks["overlap"] |= cells.doubled[:, layer].astype(np.int64) << layer
+    for cell, layer in cells.claims:
+        marks["overlap"][cell] |= 1 << layer
     nested: list[dict[str, Any]] = []
-    nearest = np.where(cells.zone[:, :1] >= 0, cells.zone, -1)
+    low, high = cells.zone.copy(), cells.zone.copy()
     for number, (a, b) in enumerate(combinations(range(layers), 2)):
         found = match(cells, a, b, profile)
         _mark(cells, found, (a, b), np.int64(1) << number, profile, marks)
         nested.extend(_nested(cells, found, a, b))
-        if a == 0:
-            best = _is_best(found.second, found.area_m2)
-            into = np.full(len(cells.layers[b].codes), -1, dtype=np.int64)
-            into[found.second[best]] = found.first[best]
-            nearest[:, b] = np.where(cells.zone[:, b] >= 0, into[cells.zone[:, b]], -1)
-    return Survey(marks, nested, nearest)
+        for own, other, zones, theirs in (
+            (a, b, found.first, found.second),
+            (b, a, found.second, found.first),
+        ):
+            best = _is_best(theirs, found.area_m2)
+            into = np.full(len(cells.layers[other].codes) + 1, -1, dtype=np.int64)
+            into[theirs[best]] = zones[best]
+            seen = into[cells.zone[:, other]]
+            low[:, own] = np.where(
+                (seen >= 0) & ((low[:, own] < 0) | (seen < low[:, own])), seen, low[:, own]
+            )
+            high[:, own] = np.maximum(high[:, own], seen)
+    return Survey(marks, nested, low, high)
 
 
 def find_conflicts(cells: Cells, found: Survey) -> gpd.GeoDataFrame:
     """Return every place where borders disagree: columns ``COLUMNS``, most serious first.
 
     A piece of ground is in one row of the first four kinds at most, so their areas and subjects may be added up.
-    ``grain`` and ``containment`` describe whole zones and say nothing against a border.
+    ``grain`` and ``containment`` describe zones within a zone and say nothing against a border; their ground and
+    subjects are those of the zones within. ``length_m`` is that of the borders in and round a place that some
+    departments draw and others do not; neighbouring places share such a border. ``width_m`` is the mean width.
     """
-    rows = [*_places(cells, found.marks, found.nearest), *found.nested]
+    rows = [*_places(cells, found), *found.nested]
+    rows.sort(key=lambda row: list(KINDS).index(row["kind"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS)
 
@@ -192,9 +216,9 @@ def _mark(
     marks["missing"][lacking & ~thin] |= bit
 
 
-def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[str, Any]]:
+def _places(cells: Cells, found: Survey) -> list[dict[str, Any]]:
     """Gather marked cells into places."""
-    count = len(cells.shapes)
+    count, marks = len(cells.shapes), found.marks
     kind = np.full(count, len(_SERIOUS), dtype=np.int64)
     for rank in range(len(_SERIOUS) - 1, -1, -1):
         kind[marks[_SERIOUS[rank]] > 0] = rank
@@ -204,21 +228,16 @@ def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[st
     asked = kind < len(_SERIOUS)
     a, b = cells.pairs.T
     # one place lies in one zone of each department concerned, or it would spread over the whole city
-    concerned = _concerned(cells, kind, mask)
-    alike = (~concerned[a] | (cells.zone[a] == cells.zone[b])).all(axis=1)
+    concerned, claimed = _concerned(cells, kind, mask), _claimed(cells)
+    alike = (~concerned[a] | (claimed[a] == claimed[b])).all(axis=1)
     joined = asked[a] & asked[b] & (kind[a] == kind[b]) & (mask[a] == mask[b]) & alike
-    links = np.vstack([cells.pairs[joined], _splinters(cells, kind, concerned)])
+    links = np.vstack([cells.pairs[joined], _splinters(cells, kind, mask, claimed)])
     place = components(count, links)
-    # drafting noise comes in splinters: gather those along the border between the same two grids
-    noise = kind == _SERIOUS.index("noise")
-    if noise.any():
-        known = np.where(nearest >= 0, nearest, np.iinfo(np.int64).max)
-        ends = np.column_stack([known.min(axis=1), nearest.max(axis=1)])[noise]
-        place[noise] = place.max() + 1 + np.unique(ends, axis=0, return_inverse=True)[1].reshape(-1)
+    _gather_noise(cells, found, np.flatnonzero(kind == _SERIOUS.index("noise")), place)
     member = np.flatnonzero(asked)
     order = member[np.lexsort((member, place[member], kind[member]))]
     # borders inside or round a place that some departments draw and others do not
-    drawn = cells.zone[a] != cells.zone[b]
+    drawn = claimed[a] != claimed[b]
     disputed = drawn.any(axis=1) & ~drawn.all(axis=1)
     length = np.zeros(count)
     for side, other in ((a, b), (b, a)):
@@ -226,13 +245,64 @@ def _places(cells: Cells, marks: dict[str, Ints], nearest: Ints) -> list[dict[st
         share = np.where(place[side] == place[other], 0.5, 1.0)
         length += np.bincount(side[mine], weights=(cells.pair_length_m * share)[mine], minlength=count)
     figures = cells.counts[list(_FIGURES)].to_numpy()
+    inner = asked[a] & asked[b] & (place[a] == place[b])
+    within = np.bincount(
+        place[a[inner]], weights=cells.pair_length_m[inner], minlength=int(place.max(initial=0)) + 1
+    )
     rows = []
     for run in runs(place[order]):
         members = order[run]
         name = _SERIOUS[kind[members[0]]]
         involved = np.flatnonzero(concerned[members].any(axis=0)).tolist()
-        rows.append(_row(cells, name, involved, members, float(length[members].sum()), figures))
+        area = float(cells.area_m2[members].sum())
+        # as in `_mark`: twice the area over the rim
+        rim = float(cells.perimeter_m[members].sum() - 2.0 * within[place[members[0]]])
+        row: dict[str, Any] = {
+            "kind": name,
+            "departments": [cells.layers[layer].code for layer in involved],
+            "codes": {cells.layers[layer].code: _codes(cells, layer, members) for layer in involved},
+            "length_m": float(length[members].sum()),
+            "area_m2": area,
+            "width_m": 2.0 * area / max(rim, 1e-9),
+            "geometry": united(cells, members),
+        }
+        row.update(zip(_FIGURES, figures[members].sum(axis=0).tolist(), strict=True))
+        _say(cells, row)
+        rows.append(row)
     return rows
+
+
+def _gather_noise(cells: Cells, found: Survey, noise: Ints, place: Ints) -> None:
+    """Give one place to drafting noise along the border between the same two grids, in place: it comes in splinters.
+
+    The grids are those of the layer with the fewest in whose view the noise lies between two.
+    """
+    order = sorted(
+        range(len(cells.layers)), key=lambda at: (len(cells.layers[at].codes), cells.layers[at].code)
+    )
+    low, high = found.low[noise][:, order], found.high[noise][:, order]
+    between = (low >= 0) & (low < high)
+    view = between.argmax(axis=1)
+    row = np.flatnonzero(between.any(axis=1))
+    ends = np.column_stack([view[row], low[row, view[row]], high[row, view[row]]])
+    if len(row):
+        place[noise[row]] = place.max() + 1 + np.unique(ends, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _claimed(cells: Cells) -> Ints:
+    """Return the zone of each layer as ``cells.zone``, with a number of its own for each set of zones that overlap."""
+    claimed = cells.zone.copy()
+    sets: dict[tuple[int, tuple[int, ...]], int] = {}
+    for (cell, layer), zones in cells.claims.items():
+        claimed[cell, layer] = len(cells.layers[layer].codes) + sets.setdefault((layer, zones), len(sets))
+    return claimed
+
+
+def _codes(cells: Cells, layer: int, members: Ints) -> list[str]:
+    """Return the codes of the zones of a layer that have a claim to some of the cells."""
+    zones = set(cells.zone[members, layer].tolist()) - {-1}
+    zones.update(zone for cell in members.tolist() for zone in cells.claims.get((cell, layer), ()))
+    return [str(code) for code in cells.layers[layer].codes[sorted(zones)]]
 
 
 def _concerned(cells: Cells, kind: Ints, mask: Ints) -> NDArray[np.bool_]:
@@ -249,109 +319,70 @@ def _concerned(cells: Cells, kind: Ints, mask: Ints) -> NDArray[np.bool_]:
     return out
 
 
-def _splinters(cells: Cells, kind: Ints, concerned: NDArray[np.bool_]) -> Ints:
+def _splinters(cells: Cells, kind: Ints, mask: Ints, claimed: Ints) -> Ints:
     """Return links from each splinter of a conflict to the place that it was cut off from.
 
     Drafting noise of a third layer cuts thin pieces off a place where two others disagree: they are no places
-    of their own. A splinter goes with the neighbour it shares the longest border with.
+    of their own. A splinter goes with the neighbour it shares the longest border with, of those in the same zones if
+    there are any.
     """
     a, b = cells.pairs.T
     thin = 2.0 * cells.area_m2 / np.maximum(cells.perimeter_m, 1e-9) < _SPLINTER_M
     serious = kind < _SERIOUS.index("noise")
+    concerned = _concerned(cells, kind, mask)
     both = concerned[a] & concerned[b]
-    alike = (~both | (cells.zone[a] == cells.zone[b])).all(axis=1) & both.any(axis=1)
-    together = (kind[a] == kind[b]) & serious[a] & alike
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    for side, other in ((a, b), (b, a)):
-        rows = np.flatnonzero(together & thin[side])
-        order = rows[np.lexsort((-cells.pair_length_m[rows], side[rows]))]
-        _, first = np.unique(side[order], return_index=True)
-        best = order[first]
-        found.append(np.column_stack([side[best], other[best]]))
-    return np.vstack(found)
+    alike = (~both | (claimed[a] == claimed[b])).all(axis=1) & both.any(axis=1)
+    together = (kind[a] == kind[b]) & serious[a] & (alike | (mask[a] == mask[b]))
+    side, other = np.concatenate([a, b]), np.concatenate([b, a])
+    length, alike = np.tile(cells.pair_length_m, 2), np.tile(alike, 2)
+    rows = np.flatnonzero(np.tile(together, 2) & thin[side])
+    order = rows[np.lexsort((-length[rows], ~alike[rows], side[rows]))]
+    best = order[np.unique(side[order], return_index=True)[1]]
+    return np.column_stack([side[best], other[best]])
 
 
 def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]]:
     """Return rows for zones of one layer that hold zones of the other."""
+    one, two = cells.pairs.T
+    figures = cells.counts[list(_FIGURES)].to_numpy()
     rows = []
-    for outer, inner, holder, held, is_inside in (
-        (b, a, found.second, found.first, found.first_inside),
-        (a, b, found.first, found.second, found.second_inside),
+    for outer, inner, holders, is_inside in (
+        (b, a, found.second, found.first_inside),
+        (a, b, found.first, found.second_inside),
     ):
         if not is_inside.any():
             continue
-        whole = np.bincount(holder, weights=found.area_m2)
-        filled = np.bincount(holder[is_inside], weights=found.area_m2[is_inside], minlength=len(whole))
-        kids = np.bincount(holder[is_inside], minlength=len(whole))
-        order = np.flatnonzero(is_inside)[np.argsort(holder[is_inside], kind="stable")]
-        starts = np.searchsorted(holder[order], np.arange(len(whole) + 1))
-        # cells by holder, and the borders of the held ones inside it
-        inside_cell = found.row >= 0
-        one, two = cells.pairs.T
-        within = inside_cell[one] & inside_cell[two] & (cells.zone[one, outer] == cells.zone[two, outer])
-        between = within & (cells.zone[one, inner] != cells.zone[two, inner])
-        length = np.bincount(
-            cells.zone[one[between], outer], weights=cells.pair_length_m[between], minlength=len(whole)
-        )
+        whole = np.bincount(holders, weights=found.area_m2)
+        within = np.append(is_inside, False)[found.row]
         of_cell = cells.zone[:, outer]
-        for zone in np.flatnonzero(kids).tolist():
-            inner_zones = held[order[starts[zone] : starts[zone + 1]]]
-            grain = len(inner_zones) > 1 and filled[zone] >= 0.8 * whole[zone]
-            rows.append(
-                {
-                    "kind": "grain" if grain else "containment",
-                    "departments": [cells.layers[outer].code, cells.layers[inner].code],
-                    "codes": {
-                        cells.layers[outer].code: [str(cells.layers[outer].codes[zone])],
-                        cells.layers[inner].code: sorted(cells.layers[inner].codes[inner_zones].tolist()),
-                    },
-                    "length_m": float(length[zone]),
-                    "area_m2": float(filled[zone]),
-                    "width_m": np.nan,
-                    "zone": zone,
-                    "outer": outer,
-                    "inner": inner,
-                    "geometry": cells.layers[outer].shapes[zone],
-                }
-            )
-        totals = {
-            name: np.bincount(
-                of_cell[of_cell >= 0],
-                weights=cells.counts[name].to_numpy()[of_cell >= 0],
-                minlength=len(whole),
-            )
-            for name in _FIGURES
-        }
-        for row in rows:
-            if "zone" in row and row["outer"] == outer and row["inner"] == inner:
-                zone = row.pop("zone")
-                row.update({name: round(float(total[zone])) for name, total in totals.items()})
-                _say(cells, row)
+        between = of_cell[one] == of_cell[two]
+        between &= (cells.zone[one, inner] != cells.zone[two, inner]) & (within[one] | within[two])
+        length = np.bincount(
+            of_cell[one[between]], weights=cells.pair_length_m[between], minlength=len(whole)
+        )
+        member = np.flatnonzero(within)
+        member = member[np.argsort(of_cell[member], kind="stable")]
+        for run in runs(of_cell[member]):
+            members = member[run]
+            zone = int(of_cell[members[0]])
+            kids = np.unique(cells.zone[members, inner])
+            area = float(cells.area_m2[members].sum())
+            row: dict[str, Any] = {
+                "kind": "grain" if len(kids) > 1 and area >= _FILLED * whole[zone] else "containment",
+                "departments": [cells.layers[outer].code, cells.layers[inner].code],
+                "codes": {
+                    cells.layers[outer].code: [str(cells.layers[outer].codes[zone])],
+                    cells.layers[inner].code: sorted(cells.layers[inner].codes[kids].tolist()),
+                },
+                "length_m": float(length[zone]),
+                "area_m2": area,
+                "width_m": np.nan,
+                "geometry": united(cells, members),
+            }
+            row.update(zip(_FIGURES, figures[members].sum(axis=0).tolist(), strict=True))
+            _say(cells, row)
+            rows.append(row)
     return rows
-
-
-def _row(
-    cells: Cells, kind: str, involved: list[int], members: Ints, length_m: float, figures: Ints
-) -> dict[str, Any]:
-    """Return one place as a row of the frame."""
-    codes = {}
-    for layer in involved:
-        zones = np.unique(cells.zone[members, layer])
-        codes[cells.layers[layer].code] = cells.layers[layer].codes[zones[zones >= 0]].tolist()
-    area = float(cells.area_m2[members].sum())
-    rim = float(cells.perimeter_m[members].sum())
-    row: dict[str, Any] = {
-        "kind": kind,
-        "departments": [cells.layers[layer].code for layer in involved],
-        "codes": codes,
-        "length_m": length_m,
-        "area_m2": area,
-        "width_m": 2.0 * area / max(rim, 1e-9),
-        "geometry": united(cells, members),
-    }
-    row.update(zip(_FIGURES, figures[members].sum(axis=0).tolist(), strict=True))
-    _say(cells, row)
-    return row
 
 
 def _say(cells: Cells, row: dict[str, Any]) -> None:

@@ -10,10 +10,15 @@ The steps, in order; each cell remembers the last one that decided it:
    runs along streets, then to the leading layer.
 4. ``pin``: what the planner pinned stays where it was pinned.
 5. ``footprint``: an estate or a building that some border cuts goes whole to where most of its ground is.
-6. ``gap``: ground that no deciding layer covers joins the neighbour with the longest common border.
-7. ``connect``: a piece cut off from its grid joins a neighbour, unless it is large enough to be a grid.
-8. ``split``: a grid above the upper limit is divided along the borders that most layers draw.
-9. ``merge``: a grid below the lower limit joins a neighbour, never across a border on which all agree.
+6. ``other``: where the leading layer has no grid, a grid of another layer stands that lies there for the most
+   part; the layer that agrees most with all others is asked first.
+7. ``gap``: other ground that the leading layer does not cover joins the neighbour with the longest common border,
+   across one on which all agree only where there is none else.
+8. ``connect``: a piece cut off from its grid joins a neighbour, unless it is large enough to be a grid.
+9. ``split``: a grid above the upper limit is divided along the borders that most layers draw.
+10. ``merge``: a grid below the lower limit joins a neighbour, never across a border on which all agree.
+
+Borders of the territory and of parents are not fusion's to move: they may cut an estate.
 """
 
 from __future__ import annotations
@@ -24,9 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geo.errors import ZonesError
 from geo.fusion.conflicts import match
-from geo.fusion.sizes import merge, split
-from geo.fusion.units import NAMES, REASONS, Draft, Units, absorb, gather, mixed
+from geo.fusion.sizes import breaches, merge, split
+from geo.fusion.units import NAMES, NO_BASE, REASONS, Draft, Units, absorb, agreed_m, gather, mixed
 from geo.partition import components
 
 if TYPE_CHECKING:
@@ -44,19 +50,26 @@ LARGE_PIECE_SHARE = 0.4
 """A detached piece with at least this part of its grid's ground stays a grid by itself."""
 
 
-def lead(cells: Cells, profile: FusionProfile) -> int:
-    """Return the layer that agrees most with the others: the leading one when the planner names none."""
+def ranking(cells: Cells, profile: FusionProfile) -> list[int]:
+    """Return the layers, first the one that agrees most with the others.
+
+    That one leads when the planner names none. Of equal ones that which covers most of the ground (by more than a
+    hundredth) comes first, then the one given first.
+    """
     score = np.zeros(len(cells.layers))
     for a, b in combinations(range(len(cells.layers)), 2):
         found = match(cells, a, b, profile)
         score[[a, b]] += found.area_m2[found.same].sum()
-    return int(score.argmax())
+    there = (cells.zone >= 0) & cells.inside[:, None]
+    ground = (there * cells.area_m2[:, None]).sum(axis=0) / max(float(cells.area_m2.sum()), 1e-9)
+    return [int(layer) for layer in np.lexsort((-np.round(ground, 2), -np.round(score)))]
 
 
 def propose(
     cells: Cells,
     leading: int,
     *,
+    others: list[int],
     decided: bool,
     noise: NDArray[np.bool_],
     pins: Mapping[int, str],
@@ -70,6 +83,8 @@ def propose(
         The overlay.
     leading
         The leading layer.
+    others
+        The other layers, first those whose word counts where all are equal.
     decided
         Whether the planner set it: then it decides alone where it has a grid.
     noise
@@ -78,9 +93,13 @@ def propose(
         Cell → code of a zone of the leading layer.
     profile
         Thresholds.
+
+    Raises
+    ------
+    ZonesError
+        Pins that contradict each other or that contiguity forbids.
     """
     count = len(cells.shapes)
-    outside = ~cells.inside
     loose = noise & (cells.estate < 0)
     loose[list(pins)] = False
     absorbed = absorb(cells, loose, leading if decided else None)
@@ -93,37 +112,38 @@ def propose(
         "footprint"
     )
     if not decided:
-        _vote(cells, leading, units, group, reason, profile)
+        _vote(cells, leading, others, units, group, reason, profile)
     fixed = _pin(cells, unit, leading, pins, group, reason)
-    dropped = np.bincount(unit[outside], minlength=len(own)) == np.bincount(unit, minlength=len(own))
-    group[dropped] = -2
+    group[~units.inside] = -2
     taken = np.zeros(count, dtype=bool)
     taken[absorbed[:, 0]] = True
-    draft = Draft(unit, group, {}, reason, units, taken)
-    _number(draft, units)
-    _fill(draft, units, NAMES.index("gap"))
+    draft = Draft(unit, group, {}, reason, units, taken, agreed_m(cells, absorbed))
+    layer = np.where(group >= 0, leading, -1)
+    _stand_in(cells, draft, others, layer, profile)
+    _number(draft, units, layer)
+    _fill(draft, units)
     _connect(draft, units, fixed)
+    _check_pins(cells, draft, leading, pins)
     if profile.households is not None and units.households.sum() > 0:
-        alone = {int(row) for row in np.flatnonzero(cells.layers[leading].dedicated)}
-        exempt = {number for number, zone in draft.base.items() if zone in alone}
-        split(draft, units, profile.households, exempt, fixed)
+        exempt = {number for number, base in draft.base.items() if cells.dedicated(base)}
+        split(draft, units, profile.households, exempt)
         merge(draft, units, profile.households, exempt)
+        draft.rules = breaches(draft, units, profile.households, exempt)
     return draft
 
 
 def _vote(
     cells: Cells,
     leading: int,
+    others: list[int],
     units: Units,
     group: Ints,
     reason: Ints,
     profile: FusionProfile,
 ) -> None:
-    """Let the layers decide where they differ, in place."""
+    """Let the layers decide where they differ, in place; of equal votes the first layer's counts."""
     ballots = [group.copy()]
-    for layer in range(len(cells.layers)):
-        if layer == leading:
-            continue
+    for layer in others:
         found = match(cells, leading, layer, profile)
         share = found.area_m2 / np.maximum(
             np.bincount(found.second, weights=found.area_m2)[found.second], 1e-9
@@ -184,25 +204,70 @@ def _pin(
     """Put pinned units where the planner wants them, in place; return them."""
     row_of = {str(code): row for row, code in enumerate(cells.layers[leading].codes)}
     fixed: set[int] = set()
-    for cell, code in pins.items():
+    for cell, code in sorted(pins.items()):
         target = int(unit[cell])
+        if target in fixed and group[target] != row_of[code]:
+            raise ZonesError(
+                f"固定单元 {cell} 与另一个固定单元同属一个小区或楼栋，却指向不同的网格。",
+                f"pins of one estate or building contradict each other: cell {cell}",
+                remedy="小区和楼栋不可切分，请只保留其中一个固定单元。",
+            )
         group[target] = row_of[code]
         reason[target] = NAMES.index("pin")
         fixed.add(target)
     return fixed
 
 
-def _number(draft: Draft, units: Units) -> None:
-    """Give grids numbers from 0, one for each leading zone and parent, in place."""
+def _check_pins(cells: Cells, draft: Draft, leading: int, pins: Mapping[int, str]) -> None:
+    """Refuse pins that would have torn a grid: the ground of the zone is then in another grid than the cell."""
+    zone, number = cells.zone[:, leading], draft.group[draft.unit]
+    free = cells.inside & (draft.reason[draft.unit] != NAMES.index("pin"))
+    row_of = {str(code): row for row, code in enumerate(cells.layers[leading].codes)}
+    apart = []
+    for cell, code in sorted(pins.items()):
+        ground = number[free & (zone == row_of[code])]
+        if len(ground) and number[cell] not in ground:
+            apart.append(f"{cell}={code}")
+    if apart:
+        raise ZonesError(
+            f"固定单元与所指的网格不相连，或被上级边界隔开：{'、'.join(apart[:5])}。",
+            f"pins that cannot be in one piece with their zone: {apart[:5]}",
+            remedy="网格必须连成一片：请一并固定中间的单元，或改为固定到相邻的网格。",
+        )
+
+
+def _stand_in(cells: Cells, draft: Draft, others: list[int], layer: Ints, profile: FusionProfile) -> None:
+    """Let whole grids of other layers stand where the leading layer has none, in place."""
+    for other in others:
+        open_ = draft.group == -1
+        if not open_.any():
+            return
+        zone = cells.zone[:, other]
+        there = cells.inside & (zone >= 0)
+        free = there & open_[draft.unit]
+        count = len(cells.layers[other].codes)
+        whole = np.bincount(zone[there], weights=cells.area_m2[there], minlength=count)
+        part = np.bincount(zone[free], weights=cells.area_m2[free], minlength=count)
+        stands = np.append((part > 0.0) & (part >= profile.same_share * whole), False)
+        rows = np.flatnonzero(open_ & stands[draft.units.zone[:, other]])
+        layer[rows] = other
+        draft.group[rows] = draft.units.zone[rows, other]
+        draft.reason[rows] = NAMES.index("other")
+
+
+def _number(draft: Draft, units: Units, layer: Ints) -> None:
+    """Give grids numbers from 0, one for each zone that grids come from and parent, in place."""
     known = draft.group >= 0
-    base = np.int64(units.parent.max(initial=0) + 2)
-    keys, inverse = np.unique(draft.group[known] * base + units.parent[known] + 1, return_inverse=True)
+    keys = np.column_stack([layer, draft.group, units.parent])[known]
+    found, inverse = np.unique(keys, axis=0, return_inverse=True)
     draft.group[known] = inverse.reshape(-1)
-    draft.base = {number: int(key // base) for number, key in enumerate(keys)}
+    draft.base = {number: (key[0], key[1]) for number, key in enumerate(found.tolist())}
 
 
-def _fill(draft: Draft, units: Units, why: int) -> None:
+def _fill(draft: Draft, units: Units) -> None:
     """Give undecided units to the neighbour with the longest common border, in place."""
+    # a border on which all agree is crossed only where there is no other
+    worth = units.length - 0.999 * units.agreed
     a, b = units.pairs.T
     while True:
         open_ = draft.group == -1
@@ -213,12 +278,11 @@ def _fill(draft: Draft, units: Units, why: int) -> None:
         for row in rows.tolist():
             here, there = (int(a[row]), int(b[row])) if open_[a[row]] else (int(b[row]), int(a[row]))
             if draft.group[there] >= 0:
-                ties[here][int(draft.group[there])] += float(units.length[row])
+                ties[here][int(draft.group[there])] += float(worth[row])
         if not ties:
             break
         for here, wanted in ties.items():
-            draft.group[here] = max(sorted(wanted), key=lambda number: wanted[number])
-            draft.reason[here] = why
+            draft.give(np.array([here]), max(sorted(wanted), key=lambda number: wanted[number]), "gap")
     # ground that touches no grid at all becomes grids of its own
     rest = np.flatnonzero(draft.group == -1)
     position = np.full(len(draft.group), -1, dtype=np.int64)
@@ -226,9 +290,9 @@ def _fill(draft: Draft, units: Units, why: int) -> None:
     near = position[units.pairs]
     label = components(len(rest), near[(near >= 0).all(axis=1)])
     first = max(draft.base, default=-1) + 1
-    draft.group[rest] = first + label
-    draft.reason[rest] = why
-    draft.base.update({first + number: -1 for number in range(int(label.max()) + 1)})
+    for number in range(int(label.max()) + 1):
+        draft.base[first + number] = NO_BASE
+        draft.give(rest[label == number], first + number, "gap")
 
 
 def _connect(draft: Draft, units: Units, fixed: set[int]) -> None:
@@ -277,10 +341,7 @@ def _connect(draft: Draft, units: Units, fixed: set[int]) -> None:
                 draft.group[members] = first
             else:
                 wanted = ties[one]
-                draft.group[members] = max(sorted(wanted), key=lambda number: wanted[number])
-                draft.reason[members] = np.where(
-                    pinned[members], draft.reason[members], NAMES.index("connect")
-                )
+                draft.give(members, max(sorted(wanted), key=lambda number: wanted[number]), "connect")
             moved = True
         if not moved:
             settled = set(range(len(mass)))
@@ -292,23 +353,22 @@ def _touching(one: int, piece: Ints, units: Units) -> set[int]:
     return set(right[left == one].tolist()) | set(left[right == one].tolist()) - {one}
 
 
-def kept_share(draft: Draft) -> float:
+def kept_share(cells: Cells, draft: Draft) -> float:
     """Return which part of the borders that all layers agree on is a border of the proposal."""
-    units = draft.units
-    a, b = units.pairs.T
-    apart = draft.group[a] != draft.group[b]
-    whole = float(units.agreed.sum())
-    return float(units.agreed[apart].sum()) / whole if whole else 1.0
+    number = draft.group[draft.unit]
+    apart = number[cells.pairs[:, 0]] != number[cells.pairs[:, 1]]
+    whole = float(draft.agreed_m.sum())
+    return float(draft.agreed_m[apart].sum()) / whole if whole else 1.0
 
 
-def explain(cells: Cells, leading: int, row: dict[str, Any], reasons: Mapping[str, float]) -> str:
+def explain(
+    cells: Cells, leading: int, base: tuple[int, int], row: dict[str, Any], reasons: Mapping[str, float]
+) -> str:
     """Return in Chinese how a proposed grid came about."""
-    layer = cells.layers[leading]
-    parts = [
-        f"以{layer.name} {'、'.join(row['leading'][:3])} 为基础"
-        if row["leading"]
-        else f"{layer.name}在此没有网格"
-    ]
+    number, zone = base
+    layer = cells.layers[number]
+    parts = [] if number == leading else [f"{cells.layers[leading].name}在此没有网格"]
+    parts += [] if base == NO_BASE else [f"以{layer.name} {layer.codes[zone]} 为基础"]
     parts += [
         f"{REASONS[name]}（{area:,.0f} m²）"
         for name, area in sorted(reasons.items(), key=lambda item: -item[1])

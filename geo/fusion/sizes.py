@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geo.fusion.units import NAMES
 from geo.partition import contiguous_parts
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geo.fusion.units import Draft, Units
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
 
 _SAME_LENGTH_M = 1.0
 """Shorter lengths of border are rounding."""
 
+_MORE_PARTS = 3
+"""How many numbers of parts beyond the least are tried for a grid that is too large."""
 
-def split(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int], fixed: set[int]) -> None:
+
+def split(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int]) -> None:
     """Divide grids above the upper limit where borders of other layers allow it, in place."""
-    low, high = limits
+    high = limits[1]
     good = draft.group >= 0
     total = np.bincount(draft.group[good], weights=units.households[good])
     large = [number for number in np.flatnonzero(total > high).tolist() if number not in exempt]
@@ -42,24 +50,38 @@ def split(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[i
         # weak where many layers draw a border, weaker where it runs along a street
         along = units.street[rows] / np.maximum(units.length[rows], 1e-9)
         strength = units.length[rows] / (1.0 + 4.0 * units.drawn[rows]) / (1.0 + along) + 1e-3
-        parts = contiguous_parts(
-            units.households[members], position[units.pairs[rows]], strength=strength, low=low, high=high
-        )
-        if parts.max(initial=0) == 0:
-            continue
-        anchors = [int(position[row]) for row in fixed if draft.group[row] == number]
-        keep = (
-            int(parts[anchors[0]])
-            if anchors
-            else int(np.bincount(parts, weights=units.households[members]).argmax())
-        )
+        parts = _divided(units.households[members], position[units.pairs[rows]], strength, limits)
+        keep = int(np.bincount(parts, weights=units.households[members]).argmax())
         for part in range(int(parts.max()) + 1):
-            if part == keep or any(parts[anchor] == part for anchor in anchors):
-                continue
-            fresh = max(draft.base) + 1
-            draft.base[fresh] = draft.base[number]
-            draft.group[members[parts == part]] = fresh
-            draft.reason[members[parts == part]] = NAMES.index("split")
+            if part != keep:
+                fresh = max(draft.base) + 1
+                draft.base[fresh] = draft.base[number]
+                draft.give(members[parts == part], fresh, "split")
+
+
+def _divided(loads: Floats, pairs: Ints, strength: Floats, limits: tuple[float, float]) -> Ints:
+    """Return the parts of a grid that is too large, as little outside the limits as can be found."""
+    low, high = limits
+    total = float(loads.sum())
+    least, most = math.ceil(total / high), math.floor(total / max(low, 1.0))
+    # limits as far from the mean on either side ask for that many parts
+    means = [total / count for count in range(least, min(most, least + _MORE_PARTS) + 1)]
+    reach = [min(mean - low, high - mean) for mean in means]
+    tries = [(low, high), *((mean - far, mean + far) for mean, far in zip(means, reach, strict=True))]
+    best = np.zeros(len(loads), dtype=np.int64)
+    for least_load, most_load in tries:
+        if _beyond(best, loads, limits) == 0.0:
+            break
+        parts = contiguous_parts(loads, pairs, strength=strength, low=least_load, high=most_load)
+        if _beyond(parts, loads, limits) < _beyond(best, loads, limits):
+            best = parts
+    return best
+
+
+def _beyond(parts: Ints, loads: Floats, limits: tuple[float, float]) -> float:
+    """Return by how many households parts are outside the limits, together."""
+    total = np.bincount(parts, weights=loads)
+    return float(np.maximum(0.0, np.maximum(limits[0] - total, total - limits[1])).sum())
 
 
 def merge(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int]) -> None:
@@ -92,9 +114,41 @@ def merge(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[i
     final = {number: _final(home, number) for number in home}
     for number in sorted(final):
         if final[number] != number:
-            members = draft.group == number
-            draft.group[members] = final[number]
-            draft.reason[members] = NAMES.index("merge")
+            draft.give(draft.group == number, final[number], "merge")
+
+
+def breaches(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int]) -> dict[int, str]:
+    """Say in Chinese how grids break the rules of size, and why nothing better was found."""
+    low, high = limits
+    good = draft.group >= 0
+    total = np.bincount(draft.group[good], weights=units.households[good])
+    parts = np.bincount(draft.group[good])
+    border = _borders(draft, units)
+    out: dict[int, str] = {}
+    for number in np.unique(draft.group[good]).tolist():
+        load = float(total[number])
+        if number in exempt or low <= load <= high:
+            continue
+        if load > high:
+            if parts[number] == 1:
+                why = "内部没有任何图层的边界可供拆分"
+            elif load < 2.0 * low:
+                why = "拆开后会有网格低于下限"
+            else:
+                why = "沿各图层的边界拆不出都在上下限内的网格"
+            out[number] = f"{load:,.0f} 户，超过上限 {high:,.0f} 户，{why}"
+            continue
+        found = {
+            "相邻的是专属网格"
+            if other in exempt
+            else "与相邻网格的边界各图层一致"
+            if agreed > _SAME_LENGTH_M
+            else "与相邻网格合并后超过上限"
+            for other, (_, agreed, _) in border[number].items()
+        }
+        why = "、".join(sorted(found)) or "没有可以合并的相邻网格"
+        out[number] = f"{load:,.0f} 户，低于下限 {low:,.0f} 户，{why}，未合并"
+    return out
 
 
 def _final(home: dict[int, int], number: int) -> int:

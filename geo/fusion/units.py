@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from geo.partition import components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,12 +23,16 @@ REASONS: dict[str, str] = {
     "vote": "多数图层划在这里",
     "pin": "规划员指定",
     "footprint": "小区或楼栋不可切分，整体划入占地最多的一侧",
+    "other": "主导图层没有覆盖，沿用其他图层的网格",
     "gap": "主导图层没有覆盖，并入公共边界最长的相邻网格",
     "connect": "与所属网格不相连，并入相邻网格",
     "split": "原网格超过户数上限，沿多数图层的边界拆分",
     "merge": "原网格低于户数下限，与边界有分歧的相邻网格合并",
 }
 NAMES = tuple(REASONS)
+
+NO_BASE = (-1, -1)
+"""Base of a grid on ground where no layer has one that could be its base."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ class Units:
         Its length where all layers that cover both sides draw it, two at least; else 0.
     parent
         Parent zone of each unit.
+    inside
+        Whether a unit is in the territory.
     """
 
     zone: Ints
@@ -60,6 +68,7 @@ class Units:
     drawn: Floats
     agreed: Floats
     parent: Ints
+    inside: NDArray[np.bool_]
 
 
 @dataclass
@@ -73,27 +82,39 @@ class Draft:
     group
         Grid of each unit, -1 while undecided.
     base
-        Zone of the leading layer that each grid came from, -1 for none.
+        Layer and zone that each grid came from, ``NO_BASE`` for none.
     reason
         Row of ``NAMES`` of each unit.
     units
         The units.
     absorbed
         Cells that were drafting noise and went with a neighbour.
+    agreed_m
+        Length of the border of each pair of cells where all layers agree on it.
+    rules
+        How grids break the rules of size, in Chinese.
     """
 
     unit: Ints
     group: Ints
-    base: dict[int, int]
+    base: dict[int, tuple[int, int]]
     reason: Ints
     units: Units
     absorbed: NDArray[np.bool_]
+    agreed_m: Floats
+    rules: dict[int, str] = field(default_factory=dict)
 
     @property
     def why(self) -> Ints:
         """Row of ``NAMES`` of each cell."""
         reason = self.reason[self.unit]
         return np.where(self.absorbed & (reason == NAMES.index("leading")), NAMES.index("noise"), reason)
+
+    def give(self, rows: Ints | NDArray[np.bool_], number: int, why: str) -> None:
+        """Put units into a grid, in place; what the planner pinned keeps saying so."""
+        self.group[rows] = number
+        pinned = self.reason[rows] == NAMES.index("pin")
+        self.reason[rows] = np.where(pinned, self.reason[rows], NAMES.index(why))
 
 
 def absorb(cells: Cells, loose: NDArray[np.bool_], leading: int | None) -> Ints:
@@ -134,7 +155,8 @@ def absorb(cells: Cells, loose: NDArray[np.bool_], leading: int | None) -> Ints:
 def gather(cells: Cells, unit: Ints) -> Units:
     """Add cells up by unit; units of different parents or on different sides of the outline are no neighbours."""
     count = int(unit.max()) + 1 if len(unit) else 0
-    parent = majority(unit, cells.parent, cells.area_m2, count)
+    parent, inside = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=bool)
+    parent[unit], inside[unit] = cells.parent, cells.inside  # cells of a unit are alike in both
     zone = np.column_stack(
         [majority(unit, cells.zone[:, layer], cells.area_m2, count) for layer in range(len(cells.layers))]
     )
@@ -152,6 +174,7 @@ def gather(cells: Cells, unit: Ints) -> Units:
     one, two = zone[pairs[:, 0]], zone[pairs[:, 1]]
     both = (one >= 0) & (two >= 0)
     drawn = (both & (one != two)).sum(axis=1)
+    agreed = inside[pairs[:, 0]] & _agree(one, two)
     length = total(cells.pair_length_m)
     return Units(
         zone=zone,
@@ -163,9 +186,34 @@ def gather(cells: Cells, unit: Ints) -> Units:
         length=length,
         street=total(cells.pair_street_m),
         drawn=drawn.astype(np.float64),
-        agreed=np.where((drawn == both.sum(axis=1)) & (drawn >= 2), length, 0.0),  # noqa: PLR2004
+        agreed=np.where(agreed, length, 0.0),
         parent=parent,
+        inside=inside,
     )
+
+
+def agreed_m(cells: Cells, absorbed: Ints) -> Floats:
+    """Return the length of the border of each pair of cells (in meters) where all layers agree on it, else 0.
+
+    Drafting noise counts as drawn where it went (``absorbed``: pairs of cells).
+    """
+    count = len(cells.shapes)
+    clean = components(count, absorbed)
+    zone = np.column_stack(
+        [
+            majority(clean, cells.zone[:, layer], cells.area_m2, count)[clean]
+            for layer in range(len(cells.layers))
+        ]
+    )
+    a, b = cells.pairs.T
+    return np.where(cells.inside[a] & cells.inside[b] & _agree(zone[a], zone[b]), cells.pair_length_m, 0.0)
+
+
+def _agree(one: Ints, two: Ints) -> NDArray[np.bool_]:
+    """Whether all layers that cover both of two neighbours, two layers at least, draw the border between them."""
+    both = (one >= 0) & (two >= 0)
+    drawn = (both & (one != two)).sum(axis=1)
+    return np.asarray((drawn == both.sum(axis=1)) & (drawn >= 2))  # noqa: PLR2004
 
 
 def majority(unit: Ints, value: Ints, weight: Floats, count: int) -> Ints:

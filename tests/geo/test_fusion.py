@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -18,41 +16,9 @@ from geo.errors import ZonesError
 from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse
 from geo.fusion.overlay import overlay
 from geo.samples import Sample, make_zhuanqiao, random_points, random_zones
+from tests.geo.drawings import NO_SIZES, STEP, at, drawn, households, together
 
 COUNTS = ("household", "business", "institution", "people", "people_unknown")
-STEP = 0.002  # degrees: a drawn square is about 190 m wide and 222 m high
-NO_SIZES = FusionProfile(households=None)
-
-
-def drawn(codes: str) -> gpd.GeoDataFrame:
-    """Read a layer from a drawing: one letter per square, a dot for no grid; rows north to south."""
-    rows = codes.split()
-    squares: dict[str, list[Any]] = {}
-    for up, row in enumerate(reversed(rows)):
-        for right, letter in enumerate(row):
-            if letter != ".":
-                west, south = 121.0 + right * STEP, 31.0 + up * STEP
-                squares.setdefault(letter, []).append(box(west, south, west + STEP, south + STEP))
-    shapes = [shapely.union_all(parts, grid_size=1e-8) for parts in squares.values()]
-    return gpd.GeoDataFrame({"code": list(squares)}, geometry=np.array(shapes, dtype=object), crs="EPSG:4490")
-
-
-def at(right: float, up: float) -> shapely.Point:
-    return shapely.Point(121.0 + right * STEP, 31.0 + up * STEP)
-
-
-def households(*places: tuple[float, float, int]) -> gpd.GeoDataFrame:
-    """Put some households at each place (squares east, squares north, how many)."""
-    points = [at(right, up) for right, up, count in places for _ in range(count)]
-    people = pd.array([2] * len(points), dtype="Int64")
-    return gpd.GeoDataFrame({"kind": "household", "people": people}, geometry=points, crs="EPSG:4490")
-
-
-def together(fused: Fusion, *spots: tuple[float, float]) -> bool:
-    """Whether places are in one proposed grid."""
-    tree = shapely.STRtree(fused.proposal.geometry.to_numpy())
-    homes = {int(tree.query(at(right, up), predicate="within")[0]) for right, up in spots}
-    return len(homes) == 1
 
 
 def check_laws(fused: Fusion, layers: dict[str, gpd.GeoDataFrame], subjects: gpd.GeoDataFrame | None) -> None:
@@ -305,6 +271,86 @@ def test_overlaps_inside_a_layer_are_listed_and_counted_once() -> None:
     check_laws(fused, layers, subjects)
     hidden = fused.crosswalk[(fused.crosswalk["layer"] == "party") & (fused.crosswalk["code"] == "X")]
     assert hidden["cells"].tolist() == [[]]
+
+
+def test_overlaps_name_all_zones_that_claim_the_ground() -> None:
+    doubled = pd.concat([drawn("AABB"), drawn(".XXY")], ignore_index=True)
+    fused = fuse({"party": doubled, "order": drawn("AABB")}, profile=NO_SIZES)
+    overlaps = fused.conflicts
+    assert overlaps["kind"].tolist() == ["overlap"] * 3
+    assert [codes["party"] for codes in overlaps["codes"]] == [["A", "X"], ["B", "X"], ["B", "Y"]]
+    assert "A、X" in overlaps["message"].iloc[0]
+    # the outline of the overlap, where party alone draws it: west of A∩X, east of B∩X and west of B∩Y
+    assert overlaps["length_m"].tolist() == pytest.approx([222, 222, 222], rel=0.01)
+
+
+def test_a_place_of_several_cells_has_the_width_of_the_whole() -> None:
+    """An estate cuts the place, which is a square of 190 m by 222 m: twice its area over its rim is 103 m."""
+    estate = gpd.GeoDataFrame(
+        geometry=[box(*at(2.3, 0.2).coords[0], *at(3.4, 0.6).coords[0])], crs="EPSG:4490"
+    )
+    layers = {"party": drawn("AABBB"), "order": drawn("XXXYY")}
+    fused = fuse(layers, estates=estate, profile=NO_SIZES)
+    place = fused.conflicts[fused.conflicts["kind"] == "conflict"]
+    assert place["width_m"].tolist() == pytest.approx([102.6], abs=0.1)
+
+
+def test_a_grid_inside_another_is_counted_by_itself() -> None:
+    subjects = households((0.5, 0.5, 100), (1.5, 1.5, 7))
+    fused = fuse(
+        {"party": drawn("AAA AAA AAA"), "order": drawn("... .Y. ...")}, subjects=subjects, profile=NO_SIZES
+    )
+    row = fused.conflicts[fused.conflicts["kind"] == "containment"].iloc[0]
+    assert row["codes"] == {"party": ["A"], "order": ["Y"]}
+    assert (row["household"], row["people"]) == (7, 14)
+    assert row["area_m2"] == pytest.approx(areas_m2(fused.conflicts.geometry)[row.name])
+    assert row["length_m"] == pytest.approx(2 * 191 + 2 * 222, rel=0.01)
+
+
+def test_kinds_come_most_serious_first() -> None:
+    layers = {
+        "party": drawn("AAABBBCD EEEEEEEE"),
+        "order": drawn("AABBBB.. EEEEEFFF"),
+        "civil": drawn("PPPPPPPP QQQQQQQQ"),
+    }
+    kinds = fuse(layers, profile=NO_SIZES).conflicts["kind"].tolist()
+    assert kinds == sorted(kinds, key=list(KINDS).index)
+    assert len(set(kinds)) > 3
+
+
+def moved(layer: gpd.GeoDataFrame, *borders: int, by: float = 4e-5) -> gpd.GeoDataFrame:
+    """Draw some borders (squares east) a few meters further east."""
+    out = layer.copy()
+    for border in borders:
+        near = 121.0 + border * STEP
+        out.geometry = shapely.transform(
+            out.geometry.to_numpy(),
+            lambda xy, near=near: np.where(np.abs(xy[:, :1] - near) < 1e-6, np.add(xy, (by, 0.0)), xy).round(
+                8
+            ),
+        )
+    return out
+
+
+@pytest.mark.parametrize("coarse", ["PPPPPPPP", "PPPPPPP."])
+def test_drafting_noise_far_apart_is_not_one_place(coarse: str) -> None:
+    """Two borders of a fine layer drawn twice, inside one grid of a coarse one; the order of layers is no matter."""
+    fine = drawn("ABCDEFGH")
+    layers = {"party": drawn(coarse), "order": fine, "civil": moved(fine, 3, 6)}
+    found = []
+    for ordered in (layers, dict(reversed(layers.items()))):
+        conflicts = fuse(ordered, profile=NO_SIZES).conflicts
+        noise = conflicts[conflicts["kind"] == "noise"]
+        found.append(sorted((row["order"][0], row["civil"][0]) for row in noise["codes"]))
+    assert found == [[("D", "C"), ("G", "F")]] * 2
+
+
+def test_drafting_noise_where_a_layer_is_missing_is_no_place_of_its_own() -> None:
+    fine = drawn("ABCD")
+    layers = {"party": drawn("A..."), "order": fine, "civil": moved(fine, 2, 3)}
+    conflicts = fuse(layers, profile=NO_SIZES).conflicts
+    assert conflicts["kind"].tolist() == ["missing"] * 3
+    assert conflicts["width_m"].min() > 100
 
 
 def test_an_estate_is_never_cut() -> None:
