@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.orm import Session
 
 from api.gate import COOKIE
+from api.schemas import Text
 from api.services import Services
 from api.store.accounts import Caller
 from api.store.transactions import transaction
@@ -55,3 +56,10 @@ def _lookup_caller(services: AppServices, caller: SignedIn) -> Caller:
 
 LookupCaller = Annotated[Caller, Depends(_lookup_caller)]
 """The caller of a route that answers about places, counted against the limit of lookups."""
+
+# Addresses of routes. Their examples make those of /docs runnable on the demo's data.
+PathVersion = Annotated[str, Path(description="版本号", examples=["zhuanqiao-v1"])]
+PathTerritory = Annotated[str, Path(description="辖区编码", examples=["zhuanqiao"])]
+PathLevel = Annotated[str, Path(description="层级编码", examples=["grid"])]
+PathZone = Annotated[str, Path(description="网格编码", examples=["310112103001001"])]
+QueryLevel = Annotated[Text, Query(description="层级编码", max_length=40, examples=["grid"])]

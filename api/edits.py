@@ -15,10 +15,24 @@ Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z_.-]{1,40}$", examples=["310112
 Name = Annotated[
     str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$", examples=["兴银花园第三网格"])
 ]
-Line = Annotated[list[Position], Field(min_length=2, max_length=10_000)]
+Line = Annotated[
+    list[Position],
+    Field(
+        min_length=2,
+        max_length=10_000,
+        description="lon/lat EPSG:4490",
+        examples=[[[121.401, 31.071], [121.404, 31.071]]],
+    ),
+]
 Ring = Annotated[list[Position], Field(min_length=4, max_length=100_000)]
 Area = Annotated[
-    list[Ring], Field(min_length=1, max_length=1000, description="outer ring, then holes, lon/lat EPSG:4490")
+    list[Ring],
+    Field(
+        min_length=1,
+        max_length=1000,
+        description="outer ring, then holes, lon/lat EPSG:4490",
+        examples=[[[[121.401, 31.071], [121.404, 31.071], [121.404, 31.073], [121.401, 31.071]]]],
+    ),
 ]
 
 
@@ -37,7 +51,12 @@ class MoveBorder(_Edit):
 
     operation: Literal["move_border"]
     moves: Annotated[
-        list[tuple[Position, Position]], Field(max_length=10_000, description="[from, to] per vertex")
+        list[tuple[Position, Position]],
+        Field(
+            max_length=10_000,
+            description="[from, to] per vertex",
+            examples=[[[[121.401, 31.071], [121.4012, 31.071]]]],
+        ),
     ] = []
     inserts: Annotated[
         list[tuple[Position, Position, Position]],
@@ -60,7 +79,7 @@ class RedrawBorder(_Edit):
     """A line takes the place of the common border of two zones."""
 
     operation: Literal["redraw_border"]
-    codes: tuple[Code, Code]
+    codes: Annotated[tuple[Code, Code], Field(examples=[["310112103001001", "310112103001002"]])]
     line: Line
 
     def change(self, draft: Draft) -> Change:
@@ -87,7 +106,7 @@ class Merge(_Edit):
     """Merge zones into the first."""
 
     operation: Literal["merge"]
-    codes: Annotated[list[Code], Field(min_length=2)]
+    codes: Annotated[list[Code], Field(min_length=2, examples=[["310112103001001", "310112103001002"]])]
 
     def change(self, draft: Draft) -> Change:
         """Merge zones."""
@@ -160,12 +179,12 @@ class Delete(_Edit):
 
 
 class Regroup(_Edit):
-    """Make a functional zone of communities."""
+    """Make a functional zone of communities; ``level`` is that of the functional zones."""
 
     operation: Literal["regroup"]
     code: Code
     name: Name | None = None
-    members: list[Code]
+    members: Annotated[list[Code], Field(examples=[["310112103001", "310112103002"]])]
     of: Annotated[str, Field(examples=["community"])] = "community"
 
     def change(self, draft: Draft) -> Change:
@@ -179,7 +198,9 @@ class Describe(_Edit):
     operation: Literal["describe"]
     code: Code
     name: Name | None = None
-    staff: Annotated[list[dict[str, Any]] | None, Field(max_length=50)] = None
+    staff: Annotated[
+        list[dict[str, Any]] | None, Field(max_length=50, examples=[[{"role": "网格长", "name": "王芳"}]])
+    ] = None
 
     def change(self, draft: Draft) -> Change:
         """Rename, or set staff."""
@@ -190,7 +211,14 @@ class Renumber(_Edit):
     """Give zones new codes."""
 
     operation: Literal["renumber"]
-    codes: Annotated[dict[Code, Code], Field(min_length=1, description="old code → new code")]
+    codes: Annotated[
+        dict[Code, Code],
+        Field(
+            min_length=1,
+            description="old code → new code",
+            examples=[{"310112103001007": "310112103001001"}],
+        ),
+    ]
 
     def change(self, draft: Draft) -> Change:
         """Renumber zones."""

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI makes of the routes, with problems described as the problems that they are."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -11,6 +12,15 @@ from api.schemas import LookupProblem, Problem
 
 ANY_ROUTE: Final = (401, 403)
 """Answers of every route that needs a sign-in."""
+
+ANSWERS: Final = {
+    200: "成功",
+    201: "已建立",
+    202: "已开始，进度见 GET /api/jobs/{number}",
+    204: "成功，没有内容",
+    **TITLES,
+}
+"""What an answer is called where its route says nothing of it."""
 
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -30,12 +40,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas[model.__name__] = schema
         for path, item in document["paths"].items():
             for method, operation in item.items():
-                _describe_problems(path, method, operation)
+                _describe_answers(path, method, operation)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _describe_problems(path: str, method: str, operation: dict[str, Any]) -> None:
+def _describe_answers(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     signed_in = () if is_open(method.upper(), path) else ANY_ROUTE
     parameters = (422,) if operation.get("parameters") or "requestBody" in operation else ()
@@ -43,9 +53,10 @@ def _describe_problems(path: str, method: str, operation: dict[str, Any]) -> Non
     for status in (*signed_in, *parameters, *body):
         responses.setdefault(str(status), {})
     for status, response in responses.items():
+        unsaid = {None, "Successful Response", "Validation Error", HTTPStatus(int(status)).phrase}
+        if response.get("description") in unsaid:
+            response["description"] = ANSWERS[int(status)]
         if status.startswith(("4", "5")):
-            if not response.get("description"):
-                response["description"] = TITLES[int(status)]
             model = LookupProblem if (path, method, status) == ("/api/lookup", "get", "404") else Problem
             response["content"] = {PROBLEM: {"schema": {"$ref": f"{_SCHEMAS}{model.__name__}"}}}
     operation["responses"] = dict(sorted(responses.items()))

@@ -167,7 +167,9 @@ class FusionPlan(_Request):
 
     name: Annotated[Text, Field(min_length=1, max_length=100, examples=["多格合一方案"])]
     level: Code = Field("grid", description="level whose zones the new grids replace", examples=["grid"])
-    version: Annotated[Text | None, Field(max_length=60, description="版本号，默认最新版本")] = None
+    version: Annotated[
+        Text | None, Field(max_length=60, description="版本号，默认最新版本", examples=["zhuanqiao-v1"])
+    ] = None
 
 
 class ConflictFigures(_Answer):

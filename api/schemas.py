@@ -14,6 +14,10 @@ Counts = Annotated[
     dict[str, int | None],
     Field(description="per kind of subject; null: 未知", examples=[{"household": 412, "business": 23}]),
 ]
+VersionCode = Annotated[str, Field(examples=["zhuanqiao-v1"])]
+LevelCode = Annotated[str, Field(examples=["grid"])]
+ZoneCode = Annotated[str, Field(examples=["310112103001001"])]
+SubjectKind = Annotated[str, Field(examples=["household"])]
 # PostgreSQL's text cannot hold NUL: refused here with a reason rather than there with an error.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
@@ -56,14 +60,16 @@ class Me(_Answer):
     name: str = Field(examples=["zhangsan"])
     display_name: str = Field(examples=["张三"])
     role: str = Field(description="viewer, planner, publisher, admin", examples=["planner"])
-    csrf_token: str | None = Field(description="for the header X-CSRF-Token of writes; null for keys")
+    csrf_token: str | None = Field(
+        description="for the header X-CSRF-Token of writes; null for keys", examples=["0mXq4w…"]
+    )
     personal_data: bool = Field(description="may see persons somewhere")
 
 
 class NewPassword(_Request):
     """A new password; the current one unless the account has none yet."""
 
-    current: Annotated[Text, Field(max_length=200)] | None = None
+    current: Annotated[Text, Field(max_length=200, examples=["correct-Horse-6"])] | None = None
     new: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
 
 
@@ -73,9 +79,9 @@ class TerritoryEntry(_Answer):
     code: str = Field(examples=["zhuanqiao"])
     name: str = Field(examples=["颛桥镇"])
     synthetic: bool = Field(description="true: 示意数据")
-    source: str
+    source: str = Field(examples=["民政局区划数据 2026 版"])
     data_date: str = Field(examples=["2026-03-01"])
-    notes: list[str]
+    notes: list[str] = Field(examples=[["人口为户籍口径"]])
     bbox: Bbox
 
 
@@ -88,10 +94,10 @@ class TerritorySummary(TerritoryEntry):
 class VersionSummary(_Answer):
     """版本."""
 
-    version: str = Field(examples=["zhuanqiao-v1"])
+    version: VersionCode
     number: int
     status: str = Field(examples=["published"])
-    reason: str
+    reason: str = Field(examples=["2026年网格调整，街道办会议通过"])
     valid_from: datetime | None
     valid_to: datetime | None
 
@@ -117,8 +123,8 @@ class LayerSummary(_Answer):
 class Reconciliation(_Answer):
     """assigned + outside + gap + no_location + bad_location = total."""
 
-    level: str
-    kind: str
+    level: LevelCode
+    kind: SubjectKind
     total: int
     assigned: int
     outside: int
@@ -150,7 +156,7 @@ class AcceptedRepair(_Answer):
 
     base: str = Field(description="version that was repaired", examples=["zhuanqiao-v1"])
     numbers: list[int] = Field(description="numbers of the faults that were repaired")
-    made_by: str
+    made_by: str = Field(examples=["张三"])
     made_at: datetime
     undone_at: datetime | None
 
@@ -187,9 +193,9 @@ class Staff(StaffName):
 
 
 class _ZoneFigures(_Answer):
-    code: str = Field(examples=["310112103001017"])
+    code: ZoneCode
     name: str = Field(examples=["兴银第三网格"])
-    kind: str = Field(description="general 综合, dedicated 专属")
+    kind: str = Field(description="general 综合, dedicated 专属", examples=["general"])
     bbox: Bbox
     area_m2: float
     perimeter_m: float
@@ -200,33 +206,33 @@ class _ZoneFigures(_Answer):
 class ZoneEntry(_ZoneFigures):
     """A zone in a table."""
 
-    parent: str | None
+    parent: str | None = Field(examples=["310112103001"])
     staff: list[StaffName]
 
 
 class ZoneTable(_Answer):
     """The zones of one level."""
 
-    version: str
-    level: str
+    version: VersionCode
+    level: LevelCode
     zones: list[ZoneEntry]
 
 
 class ParentZone(_Answer):
     """The zone above."""
 
-    code: str
-    name: str
-    level: str
+    code: str = Field(examples=["310112103001"])
+    name: str = Field(examples=["兴银居委会"])
+    level: str = Field(examples=["community"])
 
 
 class StationEntry(_Answer):
     """服务站."""
 
-    code: str
-    name: str
-    kind: str = Field(description="center, zone, point")
-    address: str | None
+    code: str = Field(examples=["S01"])
+    name: str = Field(examples=["颛桥镇党群服务中心"])
+    kind: str = Field(description="center, zone, point", examples=["center"])
+    address: str | None = Field(examples=["银都路191号"])
     point: Point
 
 
@@ -243,8 +249,8 @@ class ZoneBounds(_Answer):
 class ZoneDetails(_ZoneFigures):
     """One zone with everything about it."""
 
-    version: str
-    level: str
+    version: VersionCode
+    level: LevelCode
     parent: ParentZone | None
     children: int
     bounds: ZoneBounds
@@ -257,7 +263,7 @@ class ZoneDetails(_ZoneFigures):
 class StationTable(_Answer):
     """The stations of a version's territory."""
 
-    version: str
+    version: VersionCode
     stations: list[StationEntry]
 
 
@@ -265,16 +271,16 @@ class FaultEntry(_Answer):
     """One fault."""
 
     number: int
-    level: str
+    level: LevelCode
     kind: str = Field(examples=["gap"])
     kind_name: str = Field(examples=["缺口"])
-    severity: str = Field(description="error, warning")
-    codes: list[str]
+    severity: str = Field(description="error, warning", examples=["error"])
+    codes: list[ZoneCode]
     area_m2: float
     width_m: float
     subjects: int | None
-    message: str
-    message_en: str
+    message: str = Field(examples=["兴银第三网格与兴银第四网格之间有缺口"])
+    message_en: str = Field(examples=["gap between two grids"])
     bbox: Bbox
     point: Point
     geometry: Geometry
@@ -283,17 +289,19 @@ class FaultEntry(_Answer):
 class FaultTable(_Answer):
     """The faults of the last check."""
 
-    version: str
+    version: VersionCode
     faults: list[FaultEntry]
 
 
 class CircleEntry(_Answer):
     """十五分钟服务圈."""
 
-    station: str | None = Field(description="null: all stations together")
-    minutes: int
+    station: str | None = Field(description="null: all stations together", examples=["S01"])
+    minutes: int = Field(examples=[15])
     walk_speed_mps: float
-    reached: dict[str, int | None] = Field(description="subjects by kind, and people")
+    reached: dict[str, int | None] = Field(
+        description="subjects by kind, and people", examples=[{"household": 3120, "people": 7805}]
+    )
     share: float | None = Field(description="of all households")
     geometry: Geometry
 
@@ -301,19 +309,19 @@ class CircleEntry(_Answer):
 class CircleTable(_Answer):
     """Service circles."""
 
-    version: str
+    version: VersionCode
     circles: list[CircleEntry]
 
 
 class FoundZone(_Answer):
     """A zone that holds the place."""
 
-    layer: str
-    level: str
-    level_name: str
-    code: str
-    name: str
-    parent: str | None
+    layer: str = Field(examples=["grid"])
+    level: LevelCode
+    level_name: str = Field(examples=["网格"])
+    code: ZoneCode
+    name: str = Field(examples=["兴银第三网格"])
+    parent: str | None = Field(examples=["310112103001"])
     staff: list[Staff]
     edge_m: float = Field(description="from the place to the zone's edge, metres")
 
@@ -321,8 +329,8 @@ class FoundZone(_Answer):
 class NearestStation(_Answer):
     """The nearest station."""
 
-    code: str
-    name: str
+    code: str = Field(examples=["S01"])
+    name: str = Field(examples=["颛桥镇党群服务中心"])
     walk_m: float | None = Field(description="on the streets, metres; null: no street leads there")
     straight_m: float | None = Field(description="straight line (初筛), in place of a walk")
 
@@ -330,7 +338,10 @@ class NearestStation(_Answer):
 class Match(_Answer):
     """One place that the query may mean."""
 
-    text: str | None = Field(description="the known address; without the flat for those who may not see it")
+    text: str | None = Field(
+        description="the known address; without the flat for those who may not see it",
+        examples=["银都路191号"],
+    )
     confidence: float
     point: Point
     zones: list[FoundZone]
@@ -343,16 +354,18 @@ class Match(_Answer):
 class NearMiss(_Answer):
     """A known address that comes near."""
 
-    text: str
-    confidence: float
+    text: str = Field(examples=["银都路193号"])
+    confidence: float = Field(examples=[0.9])
 
 
 class LookupAnswer(_Answer):
     """Which zones is it in."""
 
-    version: str | None = Field(examples=["monaco-v1"])
-    query: dict[str, Any]
-    ambiguous: bool = Field(description="several places in different zones, or within metres of an edge")
+    version: str | None = Field(examples=["zhuanqiao-v1"])
+    query: dict[str, Any] = Field(description="as asked", examples=[{"address": "银都路191号"}])
+    ambiguous: bool = Field(
+        description="several places in different zones, or within 3 metres of an edge", examples=[False]
+    )
     matches: list[Match]
 
 
@@ -383,7 +396,7 @@ class BatchLookup(_Request):
             "examples": [
                 {
                     "queries": [
-                        {"id": "1", "address": "颛兴东路1234弄15号"},
+                        {"id": "1", "address": "银都路191号"},
                         {"id": "2", "lon": 121.4, "lat": 31.07},
                     ],
                     "crs": "EPSG:4490",
@@ -392,24 +405,28 @@ class BatchLookup(_Request):
             ]
         },
     )
-    queries: list[LookupQuery] = Field(min_length=1)
-    crs: Annotated[Text, Field(max_length=20)] = "EPSG:4490"
-    territory: Annotated[Text, Field(max_length=40)] | None = None
-    as_of: date | datetime | None = None
+    queries: list[LookupQuery] = Field(min_length=1, description="每条给 address，或 lon 与 lat；id 原样返回")
+    crs: Annotated[Text, Field(max_length=20, description="坐标系：EPSG:n、GCJ-02 或 BD-09")] = "EPSG:4490"
+    territory: Annotated[Text, Field(max_length=40)] | None = Field(
+        None, description="辖区编码；不给则自动判断"
+    )
+    as_of: date | datetime | None = Field(None, description="按当日（或当时）有效的版本回答")
 
 
 class BatchResult(LookupAnswer):
     """The answer to one query of a batch."""
 
-    id: str | None
-    problem: str | None
+    id: str | None = Field(description="as given", examples=["1"])
+    problem: str | None = Field(description="null: found", examples=["没有找到这个地址。"])
     near_misses: list[NearMiss]
 
 
 class BatchAnswer(_Answer):
     """The answers in the order of the queries."""
 
-    version: str | None = Field(description="of all results; null when they differ")
+    version: str | None = Field(
+        description="of all results; null when they differ", examples=["zhuanqiao-v1"]
+    )
     results: list[BatchResult]
 
 
@@ -417,18 +434,18 @@ class SearchResult(_Answer):
     """Something that the words may mean."""
 
     type: Literal["address", "zone", "station", "subject"]
-    title: str
-    subtitle: str
+    title: str = Field(examples=["银都路191号"])
+    subtitle: str = Field(examples=["兴银第三网格"])
     point: Point
     bbox: Bbox | None = None
-    level: str | None = None
-    code: str | None = None
+    level: LevelCode | None = None
+    code: ZoneCode | None = None
 
 
 class SearchAnswer(_Answer):
     """What was found, best first."""
 
-    version: str
+    version: VersionCode
     results: list[SearchResult]
 
 
@@ -444,17 +461,19 @@ class JobEntry(_Answer):
     id: int
     kind: str = Field(examples=["assign"])
     status: Literal["waiting", "running", "done", "failed"]
-    percent: int
-    message: str
-    result: dict[str, Any] | None
+    percent: int = Field(examples=[40])
+    message: str = Field(description="what is being done, or why it failed", examples=["分配 网格"])
+    result: dict[str, Any] | None = Field(
+        description="set when done", examples=[{"version": "zhuanqiao-v1", "assigned": 20000}]
+    )
 
 
 class ExceptionEntry(_Answer):
     """豁免: a gap registered as legitimate."""
 
     id: int
-    name: str
-    reason: str
+    name: str = Field(examples=["六磊塘"])
+    reason: str = Field(examples=["河道水面，由水务部门管理"])
     registered_at: datetime
     area_m2: float
     geometry: Geometry
@@ -481,7 +500,7 @@ class NewException(_Request):
     name: Annotated[Text, Field(min_length=1, max_length=100)]
     reason: Annotated[Text, Field(min_length=1, max_length=500)]
     geometry: dict[str, Any] = Field(description="GeoJSON Polygon or MultiPolygon")
-    crs: Annotated[Text, Field(max_length=20)] = "EPSG:4490"
+    crs: Annotated[Text, Field(max_length=20, description="坐标系：EPSG:n、GCJ-02 或 BD-09")] = "EPSG:4490"
 
 
 class Publishing(_Request):
@@ -495,11 +514,11 @@ class AuditEntry(_Answer):
 
     id: int
     at: datetime
-    account: str
+    account: str = Field(examples=["zhangsan"])
     action: str = Field(examples=["disclosure"])
-    object: str
-    detail: dict[str, Any]
-    client: str | None
+    object: str = Field(examples=["zhuanqiao-v1"])
+    detail: dict[str, Any] = Field(examples=[{"shown": "lookup", "persons": 1}])
+    client: str | None = Field(examples=["10.1.2.3"])
 
 
 class AuditTable(_Answer):

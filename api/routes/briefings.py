@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathVersion, SignedIn, Transaction
 from api.gate import SELF_CONTAINED_POLICY
 from api.store.briefings import gather_briefing
 from maps.briefing import write_briefing
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/briefings", tags=["地图 Map"])
     },
 )
 def get_briefing(
-    version: str,
+    version: PathVersion,
     session: Transaction,
     _caller: SignedIn,
     services: AppServices,

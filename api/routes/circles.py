@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import SignedIn, Transaction
+from api.deps import PathVersion, SignedIn, Transaction
 from api.schemas import CircleTable
 from api.store import findings
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/api/versions/{version}", tags=["服务站与服务�
 
 @router.get("/circles", summary="服务圈 Circles", responses={404: {"description": "没有这个版本或服务站"}})
 def list_circles(
-    version: str,
+    version: PathVersion,
     session: Transaction,
     _caller: SignedIn,
     station: Annotated[

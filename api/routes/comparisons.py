@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathTerritory, PathVersion, QueryLevel, SignedIn, Transaction
 from api.edits import Code
-from api.routes.ledgers import LevelCode, Move
+from api.routes.ledgers import Move
 from api.routes.plans import NOT_FOUND, PlanNumber
 from api.schemas import Counts, Text
 from api.store import comparisons, lineages, memberships
@@ -56,7 +56,8 @@ class Comparison(BaseModel):
 class CodeTable(BaseModel):
     """Codes of a level over time."""
 
-    taken: list[str]
+    version: str | None = Field(description="现行版本；null：还没有发布过", examples=["zhuanqiao-v1"])
+    taken: list[str] = Field(description="现行版本用着的", examples=[["310112103001001"]])
     retired: list[str] = Field(description="曾经使用、已停用，不能再用")
 
 
@@ -72,7 +73,7 @@ class NewCodes(BaseModel):
 
 @router.get("/versions/{a}/compare/{b}", summary="比较两个版本 Compare", responses=NO_SUCH)
 def compare_versions(
-    a: str, b: str, session: Transaction, _caller: SignedIn, level: LevelCode = "grid"
+    a: PathVersion, b: PathVersion, session: Transaction, _caller: SignedIn, level: QueryLevel = "grid"
 ) -> Comparison:
     """比较同一辖区两个版本的一个层级：哪些网格未变、移界、新增、消失、改名，哪块地归了谁，谁换了网格。"""
     return Comparison(**comparisons.compare_versions(session, a, b, level))
@@ -84,7 +85,7 @@ def compare_plan(
     session: Transaction,
     caller: SignedIn,
     services: AppServices,
-    level: LevelCode = "grid",
+    level: QueryLevel = "grid",
 ) -> Comparison:
     """比较方案与它所基于的版本，内容同版本之间的比较。"""
     plan = memberships.plan_for_reader(session, caller, number)
@@ -93,7 +94,7 @@ def compare_plan(
 
 @router.get("/territories/{code}/codes", summary="已用与停用的编码 Codes", responses=NO_SUCH)
 def list_codes(
-    code: str,
+    code: PathTerritory,
     session: Transaction,
     _caller: SignedIn,
     level: Annotated[Text, Query(description="层级编码", max_length=40, examples=["grid"])],

@@ -9,11 +9,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from api.deps import SignedIn
+from api.gate import is_open
 
 router = APIRouter()
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
-DEPTH: Final = 6
+DEPTH: Final = 8
 """How deep examples are made from schemas: deeper nesting is left out."""
 
 _TEMPLATES = Environment(
@@ -49,6 +50,7 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
     body_type = next(iter(body), None)
     parameters = [_parameter(document, one) for one in operation.get("parameters", [])]
     request = example(document, body[body_type].get("schema", {})) if body_type else None
+    fields = _fields(document, body[body_type]["schema"]) if body_type and request is not None else []
     return {
         "method": method.upper(),
         "path": path,
@@ -58,8 +60,8 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
         "parameters": parameters,
         "body_type": body_type,
         "body": _json(request) if body_type == "application/json" else None,
-        "fields": _fields(document, body[body_type]["schema"]) if body_type and request is not None else [],
-        "curl": _curl(path, method, parameters, body_type, request),
+        "fields": fields,
+        "curl": _curl(path, method, parameters, operation, request),
         "answers": [_answer(document, status, answer) for status, answer in operation["responses"].items()],
     }
 
@@ -78,7 +80,7 @@ def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> dict[str,
 
 
 def _fields(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    whole = _resolved(document, schema)
+    whole = _chosen(document, schema)
     required = whole.get("required", [])
     return [
         {
@@ -86,9 +88,16 @@ def _fields(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, 
             "required": name in required,
             "type": _type(document, one),
             "description": one.get("description", ""),
+            "variants": [_variant(document, each) for each in one.get("oneOf", [])],
         }
         for name, one in whole.get("properties", {}).items()
     ]
+
+
+def _variant(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return one of the forms that a field may have."""
+    whole = _resolved(document, schema)
+    return {"description": whole.get("description", ""), "example": _json(example(document, whole))}
 
 
 def _answer(document: dict[str, Any], status: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -105,17 +114,21 @@ def _curl(
     path: str,
     method: str,
     parameters: list[dict[str, Any]],
-    body_type: str | None,
+    operation: dict[str, Any],
     body: Any,  # noqa: ANN401  JSON
 ) -> str:
+    body_type = next(iter(operation.get("requestBody", {}).get("content", {})), None)
     for one in parameters:
         if one["where"] == "path":
             path = path.replace(f"{{{one['name']}}}", str(one["example"]))
-    lines = [f"curl -X {method.upper()} -H 'Authorization: Bearer og_…' 'http://127.0.0.1:8000{path}'"]
-    wanted = [one for one in parameters if one["where"] == "query" and one["required"]]
-    if wanted and method == "get":
+    key = "" if is_open(method.upper(), path) else "-H 'Authorization: Bearer og_…' "
+    lines = [f"curl -X {method.upper()} {key}'http://127.0.0.1:8000{path}'"]
+    asked = {
+        one["name"]: one["example"] for one in parameters if one["where"] == "query" and one["required"]
+    } | operation.get("x-example", {})
+    if asked and method == "get":
         lines[0] = lines[0].replace("-X GET", "-G")
-    lines += [f"  --data-urlencode '{one['name']}={one['example']}'" for one in wanted]
+    lines += [f"  --data-urlencode '{name}={value}'" for name, value in asked.items()]
     if body_type == "application/json":
         lines += ["  -H 'Content-Type: application/json'", f"  -d '{json.dumps(body, ensure_ascii=False)}'"]
     elif body_type and isinstance(body, dict):
@@ -126,20 +139,16 @@ def _curl(
 def example(document: dict[str, Any], schema: dict[str, Any], depth: int = 0) -> Any:  # noqa: ANN401, PLR0911  JSON
     """Return an example of a schema: the one it gives itself, else one made of its parts."""
     schema = _resolved(document, schema)
-    if schema.get("examples"):
-        return schema["examples"][0]
-    for key in ("example", "default", "const"):
-        if schema.get(key) is not None:
-            return schema[key]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if key in schema:
-            chosen = next((one for one in schema[key] if one.get("type") != "null"), schema[key][0])
-            return example(document, chosen, depth)
+    said = [schema[key] for key in ("default", "const") if schema.get(key) is not None]
+    if given := [*schema.get("examples", ()), *said, *schema.get("enum", ())]:
+        return given[0]
+    if (chosen := _chosen(document, schema)) is not schema:
+        return example(document, chosen, depth)
     kind = schema.get("type")
     if kind == "object" and depth < DEPTH:
         return {name: example(document, one, depth + 1) for name, one in schema.get("properties", {}).items()}
+    if "prefixItems" in schema:
+        return [example(document, one, depth + 1) for one in schema["prefixItems"]]
     if kind == "array":
         return [example(document, schema.get("items", {}), depth + 1)] if depth < DEPTH else []
     if kind == "string" and schema.get("format") in _MOMENTS:
@@ -154,6 +163,8 @@ def _type(document: dict[str, Any], schema: dict[str, Any]) -> str:
     schema = _resolved(document, schema)
     if "anyOf" in schema:
         return " | ".join(_type(document, one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "oneOf" in schema:
+        return "object"
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     kind = str(schema.get("type", ""))
@@ -167,6 +178,15 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
             named = named[part]
         schema = named
     return schema
+
+
+def _chosen(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what a schema names, the first but null where it names several."""
+    schema = _resolved(document, schema)
+    several = schema.get("anyOf") or schema.get("oneOf")
+    if not several:
+        return schema
+    return _resolved(document, next(one for one in several if one.get("type") != "null"))
 
 
 def _json(value: Any) -> str:  # noqa: ANN401  JSON

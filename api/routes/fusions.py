@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.proposals import (
     CellEntry,
     ConflictTable,
@@ -30,7 +30,7 @@ Degrees = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)]
 
 @router.post("", status_code=202, summary="多格合一 Fuse", responses=NOT_FOUND)
 def fuse(
-    code: str, body: FusionOrder, session: Transaction, caller: SignedIn, services: AppServices
+    code: PathTerritory, body: FusionOrder, session: Transaction, caller: SignedIn, services: AppServices
 ) -> JobStarted:
     """把几个条线的网格合成一套方案，列出每一处分歧和新旧网格对照。需要规划员角色。"""
     found = version_within(session, code, body.version)
@@ -45,25 +45,33 @@ def fuse(
 
 
 @router.get("", summary="融合概况 A fusion", responses=NOT_FOUND)
-def describe(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> FusionSummary:
+def describe(
+    code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
+) -> FusionSummary:
     """返回最近一次融合的各类分歧统计、主导图层、新网格数。"""
     return FusionSummary(**fusions.fusion_summary(session, code, version))
 
 
 @router.get("/conflicts", summary="分歧列表 Conflicts", responses=NOT_FOUND)
-def conflicts(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> ConflictTable:
+def conflicts(
+    code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
+) -> ConflictTable:
     """列出边界不一致的每一处：种类、争议边界长度、面积、涉及的对象和部门、位置。"""
     return ConflictTable(**fusions.conflict_table(session, code, version))
 
 
 @router.get("/crosswalk", summary="新旧网格对照 Crosswalk", responses=NOT_FOUND)
-def crosswalk(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> CrosswalkTable:
+def crosswalk(
+    code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
+) -> CrosswalkTable:
     """列出每个旧网格归入哪些新网格，各占多少面积、户、商户、单位、人；每个图层合计不多不少。"""
     return CrosswalkTable(**fusions.crosswalk_table(session, code, version))
 
 
 @router.get("/proposal", summary="融合方案 Proposal", responses=NOT_FOUND)
-def proposal(code: str, session: Transaction, _caller: SignedIn, version: Version = None) -> FusionCollection:
+def proposal(
+    code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
+) -> FusionCollection:
     """返回新网格 (GeoJSON)，每个网格写明为什么这样划。"""
     return FusionCollection(**fusions.proposal_collection(session, code, version))
 
@@ -75,7 +83,7 @@ def proposal(code: str, session: Transaction, _caller: SignedIn, version: Versio
     responses={**NOT_FOUND, 422: {"description": "方案跨越上级、留下缺口或会切开下级，附位置"}},
 )
 def adopt(
-    code: str, body: FusionPlan, session: Transaction, caller: SignedIn, services: AppServices
+    code: PathTerritory, body: FusionPlan, session: Transaction, caller: SignedIn, services: AppServices
 ) -> PlanEntry:
     """把融合方案变成一个可查看、修改、撤销、发布的方案：该层级的网格换成新网格，对应关系、编码、网格员随之延续。需要规划员角色。"""
     found = version_within(session, code, body.version)
@@ -95,7 +103,7 @@ def adopt(
 
 @router.get("/cell", summary="单元 The cell at a place", responses=NOT_FOUND)
 def cell(
-    code: str,
+    code: PathTerritory,
     session: Transaction,
     _caller: SignedIn,
     lon: Degrees,

@@ -6,18 +6,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathVersion, QueryLevel, SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, PlanNumber
-from api.schemas import Counts, Point, Text
+from api.schemas import Counts, Point
 from api.store import ledgers, lineages, memberships, versions
+from api.workbooks import WORKBOOK, attached
 from geo.plans import ledger as sums
 from maps.ledger import write_ledger
 
 router = APIRouter(prefix="/api", tags=["迁移清单 Moves"])
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NO_VERSION: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本"}}
-LevelCode = Annotated[Text, Query(description="层级编码", max_length=40, examples=["grid"])]
 
 
 class Move(BaseModel):
@@ -93,6 +92,28 @@ class LedgerAnswer(BaseModel):
     zones: list[ZoneBalance] | None = None
 
 
+class MovePoints(BaseModel):
+    """Places of those who move: GeoJSON."""
+
+    type: Literal["FeatureCollection"]
+    plan: int
+    revision: int
+    level: str = Field(examples=["grid"])
+    total: int
+    left_out: int = Field(description="beyond the limit, or without a place")
+    features: list[dict[str, Any]] = Field(
+        examples=[
+            [
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "Point", "coordinates": [121.4023, 31.0712]},
+                    "properties": {"kind": "household", "from": "310112103001001", "to": "310112103001002"},
+                }
+            ]
+        ]
+    )
+
+
 class PlanFlow(BaseModel):
     """Who goes from a zone to a zone."""
 
@@ -103,6 +124,15 @@ class PlanFlow(BaseModel):
     counts: Counts
     from_point: Point | None
     to_point: Point | None
+
+
+class FlowTable(BaseModel):
+    """All flows of a level."""
+
+    plan: int
+    revision: int
+    level: str
+    flows: list[PlanFlow]
 
 
 class PublishedEdit(BaseModel):
@@ -136,6 +166,13 @@ class LineageEntry(BaseModel):
     from_code: str | None = Field(alias="from", description="null: drawn where nothing was")
     to_code: str | None = Field(alias="to", description="null: abolished without heir")
     operation: str = Field(examples=["split"])
+
+
+class LineageTable(BaseModel):
+    """What became of codes when a version was published."""
+
+    version: str = Field(examples=["zhuanqiao-v2"])
+    lineage: list[LineageEntry]
 
 
 @router.get("/plans/{number}/ledger", summary="迁移清单 Move ledger", responses=NOT_FOUND)
@@ -176,7 +213,7 @@ def get_ledger(
     "/plans/{number}/ledger.xlsx",
     summary="迁移清单 Excel",
     response_class=Response,
-    responses={**NOT_FOUND, 200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={**NOT_FOUND, **WORKBOOK},
 )
 def download_ledger(
     number: PlanNumber, session: Transaction, caller: SignedIn, services: AppServices
@@ -184,9 +221,7 @@ def download_ledger(
     """下载 Excel：汇总、按网格、按修改、明细。有个人信息权限者的明细含名称与地址，会记入审计；其他人只有编码与类别。"""
     plan = memberships.plan_for_reader(session, caller, number)
     written = write_ledger(ledgers.gather_ledger(session, plan, caller, services.rooms))
-    name = f"onegrid-plan-{plan.id}-r{plan.revision}-ledger.xlsx"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(written, media_type=XLSX, headers=headers)
+    return attached(written, f"onegrid-plan-{plan.id}-r{plan.revision}-ledger.xlsx")
 
 
 @router.get("/plans/{number}/moves.geojson", summary="迁移对象的位置 Points", responses=NOT_FOUND)
@@ -195,14 +230,14 @@ def list_points(
     session: Transaction,
     caller: SignedIn,
     services: AppServices,
-    level: LevelCode = "grid",
+    level: QueryLevel = "grid",
     limit: Annotated[int, Query(ge=1, le=ledgers.POINTS_MOST)] = ledgers.POINTS_MOST,
-) -> dict[str, Any]:
+) -> MovePoints:
     """返回会换网格的对象的位置（GeoJSON）：类别、从、到，没有名称。超出 limit 的个数见 `left_out`。"""
     plan = memberships.plan_for_reader(session, caller, number)
     plan, _, moves = ledgers.current_moves(session, services.rooms, plan)
     found = ledgers.points(session, moves, level, limit)
-    return {**found, "plan": plan.id, "revision": plan.revision, "level": level}
+    return MovePoints(**found, plan=plan.id, revision=plan.revision, level=level)
 
 
 @router.get("/plans/{number}/flows", summary="迁移流向 Flows", responses=NOT_FOUND)
@@ -211,24 +246,26 @@ def list_flows(
     session: Transaction,
     caller: SignedIn,
     services: AppServices,
-    level: LevelCode = "grid",
-) -> list[PlanFlow]:
+    level: QueryLevel = "grid",
+) -> FlowTable:
     """返回从网格到网格的迁移：各类对象数，和可画箭头的两点。多的在前。"""
     plan = memberships.plan_for_reader(session, caller, number)
     plan, room, moves = ledgers.current_moves(session, services.rooms, plan)
     found = ledgers.flows(session, plan, moves, room.draft, level)
-    return [PlanFlow(**each) for each in found]
+    flows = [PlanFlow(**each) for each in found]
+    return FlowTable(plan=plan.id, revision=plan.revision, level=level, flows=flows)
 
 
 @router.get("/versions/{version}/ledger", summary="发布时的迁移清单 Published moves", responses=NO_VERSION)
-def published_ledger(version: str, session: Transaction, _caller: SignedIn) -> PublishedLedger:
+def published_ledger(version: PathVersion, session: Transaction, _caller: SignedIn) -> PublishedLedger:
     """返回随版本保存的迁移清单：发布原因、从哪到哪多少、各次修改各占多少。"""
     found = ledgers.published_ledger(session, versions.get_version(session, version))
     return PublishedLedger(**found)
 
 
 @router.get("/versions/{version}/lineage", summary="编码沿革 Lineage", responses=NO_VERSION)
-def get_lineage(version: str, session: Transaction, _caller: SignedIn) -> list[LineageEntry]:
+def get_lineage(version: PathVersion, session: Transaction, _caller: SignedIn) -> LineageTable:
     """返回发布该版本时各编码的去向：拆分、合并、删除、重新编码、划出。"""
-    found = lineages.lineage_of(session, versions.get_version(session, version))
-    return [LineageEntry(**each) for each in found]
+    info = versions.get_version(session, version)
+    lineage = [LineageEntry(**each) for each in lineages.lineage_of(session, info)]
+    return LineageTable(version=info.code, lineage=lineage)

@@ -25,13 +25,14 @@ AsOf = Annotated[
     "/lookup",
     summary="查网格 Look up one",
     responses={404: {"model": LookupProblem, "description": "没有找到，附相近地址"}, 429: {}},
+    openapi_extra={"x-example": {"territory": "zhuanqiao", "address": "银都路191号"}},
 )
 def look_up(
     session: Transaction,
     caller: LookupCaller,
     address: Annotated[
         str | None,
-        Query(description="地址", examples=["颛兴东路1234弄15号"], max_length=200, pattern=r"^[^\x00]*$"),
+        Query(description="地址", examples=["银都路191号"], max_length=200, pattern=r"^[^\x00]*$"),
     ] = None,
     lon: Annotated[
         float | None, Query(description="经度或东坐标", examples=[121.4023], allow_inf_nan=False)
@@ -40,7 +41,9 @@ def look_up(
         float | None, Query(description="纬度或北坐标", examples=[31.0712], allow_inf_nan=False)
     ] = None,
     crs: Annotated[str, Query(description="坐标系：EPSG:n、GCJ-02 或 BD-09", max_length=20)] = "EPSG:4490",
-    territory: Annotated[str | None, Query(description="辖区编码；不给则自动判断", max_length=40)] = None,
+    territory: Annotated[
+        str | None, Query(description="辖区编码；不给则自动判断", examples=["zhuanqiao"], max_length=40)
+    ] = None,
     as_of: AsOf = None,
 ) -> LookupAnswer:
     """按地址或坐标查询所在的各层级网格、负责人、最近的服务站与到边界的距离。多个地点都符合时全部返回。"""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, STALE, PlanNumber
 from api.schemas import JobStarted, Publishing, Text
 from api.store import actions, approvals, memberships, plans
@@ -14,7 +14,7 @@ from api.store import actions, approvals, memberships, plans
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
 
 PlanName = Annotated[Text, Field(min_length=1, max_length=100, examples=["2026年网格调整"])]
-Description = Annotated[Text, Field(max_length=2000)]
+Description = Annotated[Text, Field(max_length=2000, examples=["兴银居委会新增两个小区"])]
 Access = Literal["territory", "members"]
 
 
@@ -131,7 +131,7 @@ def _entry(session: Transaction, caller: SignedIn, plan: plans.PlanInfo) -> Plan
 
 
 @router.get("/territories/{code}/plans", summary="方案列表 Plans", responses=NOT_FOUND)
-def list_plans(code: str, session: Transaction, caller: SignedIn) -> list[PlanEntry]:
+def list_plans(code: PathTerritory, session: Transaction, caller: SignedIn) -> list[PlanEntry]:
     """列出辖区里与您共享的方案，最新的在前。"""
     found = memberships.entries(session, caller, plans.list_plans(session, code))
     return [PlanEntry(**entry) for entry in found]

@@ -1,5 +1,6 @@
 """Plans: drafts that planners edit, undo and compare."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -47,16 +48,42 @@ class OnRevision(BaseModel):
     revision: Annotated[int, Field(ge=0, le=2**62)]
 
 
+class ChangeEntry(BaseModel):
+    """One edit as it was made."""
+
+    revision: int
+    operation: str = Field(examples=["merge"])
+    reason: str
+    undone: bool
+    made_by: str | None = Field(examples=["张三"])
+    made_at: datetime
+    put: list[str] = Field(
+        description="codes of the zones that it made or changed", examples=[["310112103001001"]]
+    )
+    deleted: list[str] = Field(
+        description="codes of the zones that it took away", examples=[["310112103001002"]]
+    )
+
+
+class ChangeTable(BaseModel):
+    """The edits of a plan, oldest first."""
+
+    plan: int
+    revision: int
+    changes: list[ChangeEntry]
+
+
 @router.get("/plans/{number}/changes", summary="修改历史 History", responses=NOT_FOUND)
 def list_changes(
     number: PlanNumber,
     session: Transaction,
     caller: SignedIn,
-    since: Annotated[int, Query(ge=0, le=2**62)] = 0,
-) -> dict[str, Any]:
+    since: Annotated[int, Query(description="只要这个修订号之后的", ge=0, le=2**62)] = 0,
+) -> ChangeTable:
     """列出某修订号之后的修改：谁、何时、为何、动了哪些网格。"""
     plan = memberships.plan_for_reader(session, caller, number)
-    return {"plan": plan.id, "revision": plan.revision, "changes": plans.history(session, number, since)}
+    changes = [ChangeEntry(**each) for each in plans.history(session, number, since)]
+    return ChangeTable(plan=plan.id, revision=plan.revision, changes=changes)
 
 
 @router.get("/plans/{number}/zones", summary="方案中的网格 Zones of a plan", responses=ZONES)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import SignedIn, Transaction
+from api.deps import PathTerritory, SignedIn, Transaction
 from api.schemas import Text
 from api.store import profiles
 from geo.plans.rules import Rule
@@ -99,13 +99,15 @@ class ProfileEntry(BaseModel):
 
 
 @router.get("", summary="规则 Rules", responses=NOT_FOUND)
-def get_profile(code: str, session: Transaction, _caller: SignedIn) -> ProfileEntry:
+def get_profile(code: PathTerritory, session: Transaction, _caller: SignedIn) -> ProfileEntry:
     """返回辖区对网格的要求：每条规则的层级、上下限、单位、来源、是否核实。"""
     return ProfileEntry.model_validate(profiles.document_of(profiles.read_profile(session, code)))
 
 
 @router.put("", summary="修改规则 Edit the rules", responses=NOT_FOUND)
-def put_profile(code: str, body: NewProfile, session: Transaction, caller: SignedIn) -> ProfileEntry:
+def put_profile(
+    code: PathTerritory, body: NewProfile, session: Transaction, caller: SignedIn
+) -> ProfileEntry:
     """修改规则、编码格式、是否要求审批；未给出的部分保持不变。记入审计。需要发布员角色。"""
     caller.require("publisher", code)
     stored = profiles.write_profile(

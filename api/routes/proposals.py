@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plan_life import PlanEntry
 from api.schemas import JobStarted, Text
 from api.store import actions, memberships, partitions, plans
-from api.store.fusions import version_within
+from api.store.versions import version_within
 
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
 
@@ -101,7 +101,7 @@ class Adoption(BaseModel):
     "/territories/{code}/proposals", status_code=202, summary="生成划格建议 Propose", responses=NOT_FOUND
 )
 def propose(
-    code: str, body: ProposalOrder, session: Transaction, caller: SignedIn, services: AppServices
+    code: PathTerritory, body: ProposalOrder, session: Transaction, caller: SignedIn, services: AppServices
 ) -> JobStarted:
     """沿街区划出均衡、相连、紧凑的网格，不切小区和楼栋；完成后任务结果给出建议编号。需要规划员角色。"""
     found = version_within(session, code, body.version)
@@ -116,7 +116,7 @@ def propose(
 
 @router.get("/territories/{code}/proposals", summary="划格建议列表 Proposals", responses=NOT_FOUND)
 def list_proposals(
-    code: str, session: Transaction, _caller: SignedIn, version: Version = None
+    code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> list[ProposalEntry]:
     """列出一个版本的划格建议，最新的在前。"""
     return [ProposalEntry(**row) for row in partitions.list_proposals(session, code, version)]

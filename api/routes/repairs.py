@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathVersion, SignedIn, Transaction
 from api.proposals import Acceptance, Declined, RepairOrder, RepairTable
 from api.schemas import JobStarted
 from api.store import acceptances, actions, repairs, versions
@@ -16,7 +16,7 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个
 
 @router.post("", status_code=202, summary="提出修复建议 Propose a repair", responses=NOT_FOUND)
 def propose(
-    version: str,
+    version: PathVersion,
     session: Transaction,
     caller: SignedIn,
     services: AppServices,
@@ -33,13 +33,13 @@ def propose(
 
 
 @router.get("", summary="修复建议 Proposals", responses=NOT_FOUND)
-def list_proposals(version: str, session: Transaction, _caller: SignedIn) -> RepairTable:
+def list_proposals(version: PathVersion, session: Transaction, _caller: SignedIn) -> RepairTable:
     """列出最近一次提出的修复建议，编号与问题列表一致；不能自动处理的写明原因。"""
     return RepairTable(**repairs.repair_answer(repairs.repair_table(session, version)))
 
 
 @router.post("/decline", summary="不采纳 Decline proposals", responses=NOT_FOUND)
-def decline(version: str, body: Declined, session: Transaction, caller: SignedIn) -> RepairTable:
+def decline(version: PathVersion, body: Declined, session: Transaction, caller: SignedIn) -> RepairTable:
     """把建议标记为不采纳，接受时不执行；``declined: false`` 取消标记。需要规划员角色。"""
     found = versions.get_version(session, version)
     caller.require("planner", found.territory)
@@ -49,7 +49,7 @@ def decline(version: str, body: Declined, session: Transaction, caller: SignedIn
 
 @router.post("/accept", status_code=202, summary="接受修复建议 Accept proposals", responses=NOT_FOUND)
 def accept(
-    version: str, body: Acceptance, session: Transaction, caller: SignedIn, services: AppServices
+    version: PathVersion, body: Acceptance, session: Transaction, caller: SignedIn, services: AppServices
 ) -> JobStarted:
     """把接受的建议写进一个新的草稿版本（已发布的版本不变），重新检查并分配；不能执行的列出原因。需要规划员角色。"""
     found = versions.get_version(session, version)
@@ -66,7 +66,7 @@ def accept(
     summary="撤销修复 Undo",
     responses={**NOT_FOUND, 409: {"description": "草稿已经发布"}},
 )
-def undo(version: str, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
+def undo(version: PathVersion, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
     """撤销接受到这个草稿里的修复：每个坐标都恢复原样，登记的豁免一并撤销。需要规划员角色。"""
     found = versions.require_draft(versions.get_version(session, version))
     caller.require("planner", found.territory)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.deps import SignedIn, Transaction
+from api.deps import PathVersion, SignedIn, Transaction
 from api.schemas import StationTable
 from api.store import zones
 
@@ -10,6 +10,6 @@ router = APIRouter(prefix="/api/versions/{version}", tags=["服务站与服务�
 
 
 @router.get("/stations", summary="服务站 Stations", responses={404: {"description": "没有这个版本"}})
-def list_stations(version: str, session: Transaction, _caller: SignedIn) -> StationTable:
+def list_stations(version: PathVersion, session: Transaction, _caller: SignedIn) -> StationTable:
     """列出该版本所在辖区的服务站：中心、片区、站点（“1+5+N”）。"""
     return StationTable(**zones.list_stations(session, version))

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.deps import SignedIn, Transaction
+from api.deps import PathTerritory, SignedIn, Transaction
 from api.schemas import TerritorySummary, VersionSummary
 from api.store import zones
 
@@ -16,6 +16,6 @@ def list_territories(session: Transaction, _caller: SignedIn) -> list[TerritoryS
 
 
 @router.get("/{code}/versions", summary="版本列表 Versions", responses={404: {"description": "没有这个辖区"}})
-def list_versions(code: str, session: Transaction, _caller: SignedIn) -> list[VersionSummary]:
+def list_versions(code: PathTerritory, session: Transaction, _caller: SignedIn) -> list[VersionSummary]:
     """列出一个辖区的全部版本，最新的在前。"""
     return [VersionSummary(**row) for row in zones.list_version_fields(session, code)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Response
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathVersion, SignedIn, Transaction
 from api.store import accounts, tiles, versions
 
 router = APIRouter(prefix="/api/tiles", tags=["地图 Map"])
@@ -24,8 +24,8 @@ MVT = "application/vnd.mapbox-vector-tile"
     },
 )
 def get_tile(  # noqa: PLR0913, PLR0917  a tile's address has five parts
-    version: str,
-    layer: str,
+    version: PathVersion,
+    layer: Annotated[str, Path(description="图层", examples=["grid"])],
     z: Annotated[int, Path(ge=0, le=tiles.MAX_ZOOM, examples=[14])],
     x: Annotated[int, Path(ge=0, lt=2**tiles.MAX_ZOOM, examples=[13717])],
     y: Annotated[int, Path(ge=0, lt=2**tiles.MAX_ZOOM, examples=[6686])],

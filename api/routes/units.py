@@ -28,8 +28,8 @@ def unit_at(
     number: PlanNumber,
     session: Transaction,
     caller: SignedIn,
-    lon: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)],
-    lat: Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False)],
+    lon: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, examples=[121.4023])],
+    lat: Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, examples=[31.0712])],
     kind: Literal["auto", "estate", "building", "block"] = "auto",
 ) -> UnitEntry | None:
     """返回某点所在的小区、街块或楼栋，供整块划入网格；没有则为 null。"""

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.deps import AppServices, SignedIn, Transaction
+from api.deps import AppServices, PathVersion, SignedIn, Transaction
 from api.schemas import JobStarted, Publishing, VersionDetails, VersionSummary
 from api.store import actions, versions, zones
 
@@ -15,7 +15,7 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个
 
 @router.get("", summary="版本详情 A version", responses=NOT_FOUND)
 def describe_version(
-    version: str, session: Transaction, _caller: SignedIn, services: AppServices
+    version: PathVersion, session: Transaction, _caller: SignedIn, services: AppServices
 ) -> VersionDetails:
     """返回一个版本的图层与层级、分配核对表、问题统计、服务站与覆盖率。"""
     details = zones.describe_version(session, version)
@@ -23,7 +23,7 @@ def describe_version(
 
 
 @router.post("/assign", status_code=202, summary="分配管理对象 Assign", responses=NOT_FOUND)
-def assign(version: str, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
+def assign(version: PathVersion, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
     """把辖区的全部管理对象分配到该版本各层级的网格，并核对总数。需要规划员角色。"""
     found = versions.get_version(session, version)
     caller.require("planner", found.territory)
@@ -32,7 +32,7 @@ def assign(version: str, session: Transaction, caller: SignedIn, services: AppSe
 
 
 @router.post("/check", status_code=202, summary="检查问题 Check", responses=NOT_FOUND)
-def check(version: str, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
+def check(version: PathVersion, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
     """查找该版本各层级的缺口、重叠、缝隙等问题，已登记的豁免除外。需要规划员角色。"""
     found = versions.get_version(session, version)
     caller.require("planner", found.territory)
@@ -41,7 +41,9 @@ def check(version: str, session: Transaction, caller: SignedIn, services: AppSer
 
 
 @router.post("/circles", status_code=202, summary="计算服务圈 Service circles", responses=NOT_FOUND)
-def circles(version: str, session: Transaction, caller: SignedIn, services: AppServices) -> JobStarted:
+def circles(
+    version: PathVersion, session: Transaction, caller: SignedIn, services: AppServices
+) -> JobStarted:
     """按路网计算每个服务站 5、10、15 分钟的服务圈与覆盖户数。需要规划员角色。"""
     found = versions.get_version(session, version)
     caller.require("planner", found.territory)
@@ -52,7 +54,7 @@ def circles(version: str, session: Transaction, caller: SignedIn, services: AppS
 @router.post(
     "/publish", summary="发布 Publish", responses={**NOT_FOUND, 409: {"description": "已发布，或还不能发布"}}
 )
-def publish(version: str, body: Publishing, session: Transaction, caller: SignedIn) -> VersionSummary:
+def publish(version: PathVersion, body: Publishing, session: Transaction, caller: SignedIn) -> VersionSummary:
     """发布一个草稿版本，即刻生效，上一版本同时失效。需要发布员角色；检查与分配都要先通过。"""
     found = versions.get_version(session, version)
     caller.require("publisher", found.territory)

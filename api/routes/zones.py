@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.deps import LookupCaller, SignedIn, Transaction
+from api.deps import LookupCaller, PathLevel, PathVersion, PathZone, SignedIn, Transaction
 from api.schemas import ZoneDetails, ZoneTable
 from api.store import zones
 
@@ -15,7 +15,7 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个
 
 @router.get("", summary="网格表 Zones of a level", responses=NOT_FOUND)
 def list_zones(
-    version: str,
+    version: PathVersion,
     session: Transaction,
     _caller: SignedIn,
     level: Annotated[str, Query(description="层级编码", examples=["grid"], max_length=40)],
@@ -26,7 +26,7 @@ def list_zones(
 
 @router.get("/{level}/{code}", summary="网格详情 One zone", responses={**NOT_FOUND, 429: {}})
 def describe_zone(
-    version: str, level: str, code: str, session: Transaction, caller: LookupCaller
+    version: PathVersion, level: PathLevel, code: PathZone, session: Transaction, caller: LookupCaller
 ) -> ZoneDetails:
     """返回一个网格的边界、人员、服务站与问题编号。无权限者看到的电话是脱敏的；看到完整电话会记入审计。"""
     return ZoneDetails(**zones.describe_zone(session, caller, version, level, code))

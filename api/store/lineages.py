@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 SHOWN_CODES = 5
 
 
-def codes_of(session: Session, territory: str, level: str) -> dict[str, list[str]]:
-    """Return the codes of a level: ``taken`` by the version in force, and ``retired``.
+def codes_of(session: Session, territory: str, level: str) -> dict[str, Any]:
+    """Return the codes of a level: ``taken`` by the ``version`` in force (None before the first), and ``retired``.
 
     Raises
     ------
@@ -54,7 +54,14 @@ def codes_of(session: Session, territory: str, level: str) -> dict[str, list[str
         ),
         {"territory": found.id, "level": level},
     ).all()
+    in_force = session.scalar(
+        text(
+            "SELECT code FROM version WHERE territory_id = :id AND status = 'published' AND valid_to IS NULL"
+        ),
+        {"id": found.id},
+    )
     return {
+        "version": in_force,
         "taken": [row.code for row in rows if row.taken],
         "retired": [row.code for row in rows if not row.taken],
     }
@@ -89,7 +96,7 @@ def refuse_retired(session: Session, plan: PlanInfo, draft: Draft, change: Chang
                 f"编码 {zone.code} 已经停用，不能再给新的网格使用。",
                 f"the code {zone.code} is retired",
                 place=zone.geometry,
-                remedy="请换用从未用过的编码，可点“自动编号”。",
+                remedy="请换用从未用过的编码，例如系统拟好的下一个。",
             )
 
 

@@ -26,7 +26,7 @@ BAD = (
 
 
 def load(client: Any, content: str, **fields: Any) -> Any:
-    form = {"kind": "subjects", "territory": "town", "declared": "EPSG:4490", **fields}
+    form = {"kind": "subjects", "territory": "town", "crs": "EPSG:4490", **fields}
     return client.post("/api/load", data=form, files={"file": ("对象.csv", content.encode())})
 
 
@@ -83,7 +83,7 @@ def test_a_load_is_refused_before_it_starts(web: Web) -> None:
 
 def test_an_undeclared_reference_fails_with_its_reason(web: Web) -> None:
     client = web.program("planner")
-    state = finished(web, client, load(client, GOOD.replace("N", "U"), declared=""))
+    state = finished(web, client, load(client, GOOD.replace("N", "U"), crs=""))
     assert state["status"] == "failed"
     assert "坐标系" in state["message"]
 

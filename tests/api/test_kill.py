@@ -312,7 +312,7 @@ def agree(house: House, plan: int, version: str, before: str | None = None) -> N
         assert then["version"] == before
         moved = house.get(f"versions/{before}/compare/{version}", level="grid")["moves"]
         assert moved == [move for move in ledger["moves"] if move["level"] == "grid"]
-        assert house.get(f"versions/{version}/lineage") != []
+        assert house.get(f"versions/{version}/lineage")["lineage"] != []
 
 
 def after(version: str) -> str:

@@ -98,10 +98,12 @@ def test_points_and_flows_name_nobody(planner, moved) -> None:
     assert points["left_out"] == 0
     few = planner.get(f"/api/plans/{moved}/moves.geojson", params={"limit": 1}).json()
     assert (len(few["features"]), few["left_out"]) == (1, points["total"] - 1)
-    (flow,) = planner.get(f"/api/plans/{moved}/flows", params={"level": "grid"}).json()
+    table = planner.get(f"/api/plans/{moved}/flows", params={"level": "grid"}).json()
+    assert (table["plan"], table["revision"], table["level"]) == (moved, points["revision"], "grid")
+    (flow,) = table["flows"]
     assert (flow["from"], flow["to"], flow["counts"]["household"]) == (WEST, NORTH_WEST, 2)
     assert 31.06 < flow["from_point"][1] < 31.07 < flow["to_point"][1] < 31.08
-    assert planner.get(f"/api/plans/{moved}/flows", params={"level": "party"}).json() == []
+    assert planner.get(f"/api/plans/{moved}/flows", params={"level": "party"}).json()["flows"] == []
 
 
 def sheets(client, plan):
@@ -153,4 +155,4 @@ def test_a_plan_without_edits_has_an_empty_ledger(planner, plan) -> None:
     answer = planner.get(f"/api/plans/{plan}/ledger", params={"by": "edit"}).json()
     assert (answer["moves"], answer["edits"]) == ([], [])
     assert sheets(planner, plan)["明细"][1] == []
-    assert planner.get(f"/api/plans/{plan}/flows").json() == []
+    assert planner.get(f"/api/plans/{plan}/flows").json()["flows"] == []

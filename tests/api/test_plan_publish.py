@@ -57,7 +57,9 @@ def test_what_became_of_codes_is_kept_and_retired_ones_are_never_used_again(offi
     assert publish(office, plan)["result"] == {"version": "town-v2"}
     client = office.browser("planner")
     lineage = client.get("/api/versions/town-v2/lineage").json()
-    grids = {(row["from"], row["to"], row["operation"]) for row in lineage if row["level"] == "grid"}
+    assert lineage["version"] == "town-v2"
+    became = lineage["lineage"]
+    grids = {(row["from"], row["to"], row["operation"]) for row in became if row["level"] == "grid"}
     assert grids == {
         (SOUTH_WEST, "310112103001113", "split"),
         (NORTH_EAST, SOUTH_EAST, "merge"),
@@ -66,9 +68,9 @@ def test_what_became_of_codes_is_kept_and_retired_ones_are_never_used_again(offi
         (SOUTH_WEST, "310112103001115", "carve"),
     }
     codes = client.get("/api/territories/town/codes", params={"level": "grid"}).json()
-    assert codes["retired"] == [NORTH_WEST, NORTH_EAST]
+    assert (codes["version"], codes["retired"]) == ("town-v2", [NORTH_WEST, NORTH_EAST])
     assert SOUTH_EAST in codes["taken"]
-    assert client.get("/api/versions/town-v1/lineage").json() == []
+    assert client.get("/api/versions/town-v1/lineage").json()["lineage"] == []
     again = new_plan(office, name="再调整")
     reuse = {**SPLIT, "code": "310112103001114", "line": [[121.405, 31.0699], [121.4051, 31.0801]]}
     refused = client.post(

@@ -89,7 +89,7 @@ export const present = (number, at) => post(`${of(number)}/presence`, at);
 
 // ---- moves, comparisons, approval
 
-/** @param {number} number @param {string} level @returns {Promise<import("./contract").PlanFlow[]>} */
+/** @param {number} number @param {string} level @returns {Promise<{ flows: import("./contract").PlanFlow[] }>} */
 export const flows = (number, level) => ask(`${of(number)}/flows?level=${part(level)}`);
 
 /**
@@ -129,7 +129,7 @@ export const proposal = (number) => ask(`/api/proposals/${number}`);
 
 /**
  * @param {number} number
- * @returns {Promise<{ features: { geometry: import("./contract").Geometry, properties: Record<string, any> }[] }>}
+ * @returns {Promise<{ features: { geometry: import("./contract").Geometry, properties: { code: string, note: string } }[] }>}
  */
 export const proposedZones = (number) => ask(`/api/proposals/${number}/zones.geojson`);
 

@@ -48,7 +48,7 @@ export class Ledger {
     this.drawn = key;
     if (!plan || !moving) return map.moves.show(null);
     void this.bench.actions.attempt(async () => {
-      const [flows, points] = await Promise.all([plans.flows(plan.id, level), plans.movePoints(plan.id, level)]);
+      const [{ flows }, points] = await Promise.all([plans.flows(plan.id, level), plans.movePoints(plan.id, level)]);
       if (this.drawn !== key) return;
       map.moves.show({
         flows,
