@@ -25,6 +25,16 @@ SLANT = 0.8090169943749475
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
+def reference(side, place, size, share):
+    """Return where the reference point of a cell is, one way: ``share`` of a cell past the near side of the cell.
+
+    ``place`` counts cells from ``side``. To the last bit it is the same wherever it is asked for, as a border may run
+    between two roundings of one point.
+    """
+    return side + place * size + share * size
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
 def _clamped(value, most):
     """Return the cell number of a coordinate counted in cells, at least 0 and at most ``most``."""
     if value <= 0:
@@ -75,7 +85,7 @@ def spread(vertices, unit, box, columns, lines):
     (-1, or ``-2 - 2 * leaf``), the leaves' cells, where each leaf's edges begin, and the edges, in order of units.
     """
     cells = np.zeros(columns * lines, np.int32)
-    near = np.empty(columns + 4 * lines + 16, np.int64)
+    near = np.empty(2 * columns + 4 * lines + 16, np.int64)  # a level edge can be near two lines all along
     for k in range(len(unit)):
         if unit[k] >= 0:
             for c in near[
@@ -155,22 +165,23 @@ def group(starts, edges, unit):
 
 
 @numba.njit(cache=True, nogil=True)
-def flip_column(ax, ay, bx, by, y, west, width, centre, columns):
+def flip_column(ax, ay, bx, by, y, west, first, width, centre, columns):
     """Return the first column whose centre at height y is east of an edge that passes y, ``columns`` if none.
 
-    -1 stands for ``UNSURE``. The estimate is rounded, the decision exact.
+    Columns count from number ``first`` of the grid that begins at ``west``. -1 stands for ``UNSURE``. The estimate is
+    rounded, the decision exact.
     """
     x = ax + (y - ay) / (by - ay) * (bx - ax)
-    column = _clamped((x - west) / width - centre + 1, columns)
+    column = _clamped((x - west) / width - first - centre + 1, columns)
     while column > 0:
-        crosses = ray_crosses(ax, ay, bx, by, west + (column - 1 + centre) * width, y)
+        crosses = ray_crosses(ax, ay, bx, by, reference(west, first + column - 1, width, centre), y)
         if crosses == UNSURE:
             return -1
         if crosses:
             break
         column -= 1
     while column < columns:
-        crosses = ray_crosses(ax, ay, bx, by, west + (column + centre) * width, y)
+        crosses = ray_crosses(ax, ay, bx, by, reference(west, first + column, width, centre), y)
         if crosses == UNSURE:
             return -1
         if not crosses:
@@ -222,10 +233,10 @@ def fill(
             low = _clamped((min(ay, by) - y_margin - south) / height, lines - 1)
             high = _clamped((max(ay, by) + y_margin - south) / height, lines - 1)
             for line in range(low, high + 1):
-                y = south + (line + centre * SLANT) * height
+                y = reference(south, line, height, centre * SLANT)
                 if (ay > y) == (by > y):
                     continue
-                column = flip_column(ax, ay, bx, by, y, west + first * width, width, centre, across)
+                column = flip_column(ax, ay, bx, by, y, west, first, width, centre, across)
                 if column < 0:
                     return False, inside, fresh[:0], more_leaf[:0], more_zone[:0]
                 if column < across:

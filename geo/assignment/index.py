@@ -350,12 +350,10 @@ class ZoneIndex:
         [0]
         """
         try:
-            blob = np.load(path, mmap_mode="r", allow_pickle=False)
+            blob = np.asarray(np.lib.format.open_memmap(path, mode="r"))
+            return cls.from_bytes(blob.reshape(-1).view(np.uint8))
         except ValueError as error:
-            raise _not_an_index(path) from error
-        if not isinstance(blob, np.ndarray) or blob.dtype != np.uint8 or blob.ndim != 1:
-            raise _not_an_index(path)
-        return cls.from_bytes(np.asarray(blob))
+            raise _not_an_index(f"“{path}”") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the bytes of `to_bytes`."""
@@ -512,10 +510,10 @@ def _few(rows: NDArray[np.int64]) -> str:
     return "、".join(str(row) for row in rows[:most]) + ("…" if len(rows) > most else "")
 
 
-def _not_an_index(path: str | Path = "") -> FileFormatError:
-    """Return the error for a file that holds no index of this version."""
+def _not_an_index(what: str = "数据") -> FileFormatError:
+    """Return the error for bytes or a file that hold no index of this version."""
     return FileFormatError(
-        f"{path} 不是可用的网格索引（或版本不同、文件不完整）。",
+        f"{what}不是可用的网格索引（或版本不同、文件不完整）。",
         "not a zone index of this version",
         remedy="请由网格重新生成索引。",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from geo.assignment.building import EAST, SLANT, base_parity, flip_column, trace
+from geo.assignment.building import EAST, SLANT, base_parity, flip_column, reference, trace
 from geo.assignment.lookup import longer
 from geo.assignment.predicates import UNSURE
 
@@ -96,14 +96,15 @@ def refine(
                 inside[entry - first] = 1
                 continue
             flips[:] = 0
-            start = base_parity(vertices, own, west + centre * width, south + centre * SLANT * height, east)
+            x, y = reference(west, 0, width, centre), reference(south, 0, height, centre * SLANT)
+            start = base_parity(vertices, own, x, y, east)
             if start == UNSURE:
                 leaves = -1
                 break
             start ^= entry_inside[entry]
             for line in range(side):
-                y = south + (line + centre * SLANT) * fine[3]
-                now = base_parity(vertices, own, west + centre * fine[2], y, east)
+                y = reference(south, line, fine[3], centre * SLANT)
+                now = base_parity(vertices, own, reference(west, 0, fine[2], centre), y, east)
                 if now == UNSURE:
                     leaves = -1
                     break
@@ -115,10 +116,10 @@ def refine(
                     owner[free[part]] = entry
                     free[part] += 1
                 for line in range(side):
-                    y = south + (line + centre * SLANT) * fine[3]
+                    y = reference(south, line, fine[3], centre * SLANT)
                     if (ay > y) == (by > y):
                         continue
-                    column = flip_column(ax, ay, bx, by, y, west, fine[2], centre, side)
+                    column = flip_column(ax, ay, bx, by, y, west, 0, fine[2], centre, side)
                     if column < 0:
                         leaves = -1
                         break

@@ -10,43 +10,42 @@ import math
 import numba
 import numpy as np
 
-from geo.assignment.building import EAST, SLANT, base_parity
+from geo.assignment.building import EAST, MARGIN, SLANT, base_parity, reference
 from geo.assignment.lookup import DOUBT
 from geo.assignment.predicates import UNSURE
-
-_LEAST_STEP = 1e-200
-"""The shortest edge, in cells of the top grid, whose direction has lost nothing to underflow."""
 
 
 @numba.njit(cache=True, nogil=True)
 def _shared(vertices, edges, one, other, size):
-    """Return whether two runs of edges are the same segments, whatever their direction and order."""
+    """Return whether two runs of edges are the same segments, each once, whatever their direction and order."""
     for i in range(one, one + size):
         k = edges[i]
         ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
         if ax == bx and ay == by:
             return False
-        times = 0
-        for j in range(other, other + size):
-            k = edges[j]
-            cx, cy, dx, dy = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
-            same = ax == cx and ay == cy and bx == dx and by == dy
-            times += int(same or (ax == dx and ay == dy and bx == cx and by == cy))
-        if times != 1:
-            return False
+        for run in (one, other):
+            times = 0
+            for k in edges[run : run + size]:
+                cx, cy, dx, dy = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
+                same = ax == cx and ay == cy and bx == dx and by == dy
+                times += int(same or (ax == dx and ay == dy and bx == cx and by == cy))
+            if times != 1:
+                return False
     return True
 
 
 @numba.njit(cache=True, nogil=True)
-def _lines(vertices, own, box, px, py, out):
+def _lines(vertices, own, box, leaf, px, py, out):
     """Write the two lines that divide a leaf between two zones to ``out``; return on which side a point of it is.
 
     Positive left of both lines, negative right of one; 0 if the leaf's border is not one edge or two that meet.
+    ``leaf`` is west, south, width and height of the leaf.
 
-    An edge that ends in or beside a leaf has the next edge of its ring in that leaf too (`geo.assignment.building`). So
-    one edge alone passes all the way through, two that meet do so together, and in the leaf nothing is missing of the
-    border that their lines describe, and nothing else is there. Wherever a border turns back on itself, or so little
-    that rounding hides to which side, points between its lines are in doubt.
+    A leaf has every edge that meets it, and none whose box does not come near it (`MARGIN`). So past an end that is
+    clear of the leaf the line of its edge does not meet the leaf: it leaves that box by a corner, and a leaf on both
+    sides of the corner would have the end in it or near it. One edge with both ends clear is therefore, as far as the
+    leaf goes, its whole line; two that meet, their other ends clear, are two whole rays. Wherever these turn back, or
+    turn so little that rounding hides to which side, points between the lines are in doubt.
     """
     if not 1 <= len(own) <= 2:
         return np.float32(0)
@@ -55,6 +54,13 @@ def _lines(vertices, own, box, px, py, out):
         if vertices[second + 1, 0] == vertices[first, 0] and vertices[second + 1, 1] == vertices[first, 1]:
             first, second = second, first
         if vertices[first + 1, 0] != vertices[second, 0] or vertices[first + 1, 1] != vertices[second, 1]:
+            return np.float32(0)
+    west, south, width, height = leaf
+    for k in (np.int64(first), second + 1):
+        # Twice as far as an edge of the leaf may be, whatever was rounded.
+        far_x = abs(vertices[k, 0] - west - width / 2) / width
+        far_y = abs(vertices[k, 1] - south - height / 2) / height
+        if max(far_x, far_y) < 0.5 + 2 * MARGIN:
             return np.float32(0)
     across, along = 1 / box[2], 1 / box[3]
     u, v = (px - box[0]) * across, (py - box[1]) * along
@@ -72,8 +78,6 @@ def _lines(vertices, own, box, px, py, out):
     sign = -1 if dx * ey < dy * ex else 1
     for at, k, x, y in ((0, first, dx, dy), (3, second, ex, ey)):
         length = abs(x) + abs(y)
-        if length < _LEAST_STEP:
-            return np.float32(0)
         a, b = -sign * y / length, sign * x / length
         qx, qy = (vertices[k, 0] - box[0]) * across - column, (vertices[k, 1] - box[1]) * along - line
         out[at], out[at + 1], out[at + 2] = a, b, -(a * qx + b * qy)
@@ -126,7 +130,8 @@ def write(vertices, box, centre, cells, leaves, entries):
         scale = 1.0 / (1 << leaf_shift[leaf])
         width, height = box[2] * scale, box[3] * scale
         east = leaf_west[leaf] + width * EAST
-        px, py = leaf_west[leaf] + centre * width, leaf_south[leaf] + centre * SLANT * height
+        px = reference(leaf_west[leaf], 0, width, centre)
+        py = reference(leaf_south[leaf], 0, height, centre * SLANT)
         if not paired[leaf]:
             words[at] = -size
             at += 1
@@ -141,7 +146,8 @@ def write(vertices, box, centre, cells, leaves, entries):
                 other = entry_zone[entry + 1] if size > 1 else -1
                 words[at] = other
                 at += 1
-                least = _lines(vertices, own, box, px, py, lines)
+                place = leaf_west[leaf], leaf_south[leaf], width, height
+                least = _lines(vertices, own, box, place, px, py, lines)
                 if abs(least) > DOUBT:
                     rows[number, :6] = bits
                     held = int((least > 0) == (entry_inside[entry] == 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from fractions import Fraction
+from functools import cmp_to_key
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,14 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, Polygon, box
 
 from geo.assignment import ZoneIndex
+from geo.assignment.building import MARGIN, SLANT
+from geo.assignment.index import _CENTRES
 from geo.assignment.predicates import UNSURE, orientation
 from geo.errors import CoordinatesError, FileFormatError, MixedReferenceError, ZonesError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -55,7 +59,7 @@ def telling_points(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Vertices, points on and one ulp off edges, and points all over the extent and just beyond it."""
     rng = np.random.default_rng(seed)
-    rings = shapely.get_rings(zones.geometry.array)
+    rings = shapely.get_rings(shapely.get_parts(zones.geometry.array))
     vertices, ring = shapely.get_coordinates(rings, return_index=True)
     edge = np.flatnonzero(ring[1:] == ring[:-1])
     share = rng.random((len(edge), 1))
@@ -132,7 +136,9 @@ def points_near_borders(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points beside edges and around vertices, from far less than a cell away to a whole cell and more."""
     rng = np.random.default_rng(seed)
-    vertices, ring = shapely.get_coordinates(shapely.get_rings(zones.geometry.array), return_index=True)
+    vertices, ring = shapely.get_coordinates(
+        shapely.get_rings(shapely.get_parts(zones.geometry.array)), return_index=True
+    )
     edge = np.repeat(np.flatnonzero(ring[1:] == ring[:-1]), per_edge)
     share = rng.choice([0.0, 0.5, 1.0], (len(edge), 1)) * rng.random((len(edge), 1))
     length = np.linalg.norm(vertices[edge + 1] - vertices[edge], axis=1)
@@ -212,6 +218,172 @@ def _exact_sign(*numbers: float) -> int:
     ax, ay, bx, by, px, py = (Fraction(float(number)) for number in numbers)
     side = (ax - px) * (by - py) - (ay - py) * (bx - px)
     return (side > 0) - (side < 0)
+
+
+# ---- against the definition, in whole numbers --------------------------------------------------------------------
+
+
+def by_definition(zones: gpd.GeoDataFrame, points: NDArray[np.float64]) -> list[list[int]]:
+    """Every zone of each point by the words of `ZoneIndex`, without cells, filters or rounding."""
+    polygons = [
+        (row, [edge for ring in shapely.get_rings(polygon) for edge in pairwise(_whole(ring))])
+        for row, zone in enumerate(zones.geometry.array)
+        for polygon in shapely.get_parts(zone)
+    ]
+    return [_zones_of(polygons, p) for p in _whole(shapely.points(points))]
+
+
+def _whole(shape: Any) -> list[tuple[int, ...]]:
+    """Coordinates in units of the smallest double."""
+    ratios = [
+        [number.as_integer_ratio() for number in pair] for pair in shapely.get_coordinates(shape).tolist()
+    ]
+    return [tuple(above * (2**1074 // below) for above, below in pair) for pair in ratios]
+
+
+def _zones_of(polygons: list[tuple[int, list[Any]]], p: tuple[int, ...]) -> list[int]:
+    def side(a: Any, b: Any) -> int:
+        return (a[0] - p[0]) * (b[1] - p[1]) - (a[1] - p[1]) * (b[0] - p[0])
+
+    inside = set()
+    aims: list[tuple[int, Any]] = []
+    spots = []
+    for row, edges in polygons:
+        crossed = 0
+        for a, b in edges:
+            on = side(a, b) == 0 and all(min(s, t) <= c <= max(s, t) for s, t, c in zip(a, b, p, strict=True))
+            spots += [row] * on
+            aims += [(row, end) for end in (a, b) if on and end != p]
+            if (a[1] > p[1]) != (b[1] > p[1]):
+                crossed ^= side(a, b) > 0 if b[1] > p[1] else side(a, b) < 0
+        if crossed:
+            inside.add(row)
+    if inside or not spots:
+        return sorted(inside)
+
+    def later(one: tuple[int, Any], other: tuple[int, Any]) -> int:
+        lower = [q[1] < p[1] or (q[1] == p[1] and q[0] > p[0]) for _, q in (one, other)]
+        turn = side(one[1], other[1])
+        return lower[0] - lower[1] or (turn < 0) - (turn > 0) or one[0] - other[0]
+
+    return [min(aims, key=cmp_to_key(later))[0] if aims else min(spots)]
+
+
+@st.composite
+def drawn_zones(draw: st.DrawFn) -> gpd.GeoDataFrame:
+    """Rings drawn on few lattice points: spikes, repeated vertices, borders on borders, rings that touch or cross."""
+    lattice = draw(st.sampled_from([2, 5, 40]))
+    size = draw(st.sampled_from([1e-9, 1e-3, 1.0, 100.0]))
+    corner = draw(st.sampled_from([(0.0, 0.0), (121.4, 31.0), (-180.0, -90.0), (-size / 2, -size / 2)]))
+    vertex = st.tuples(*[st.integers(0, lattice).map(lambda n: n / lattice * size)] * 2)
+    ring = st.lists(vertex, min_size=3, max_size=8).map(
+        lambda points: [(corner[0] + x, corner[1] + y) for x, y in points]
+    )
+    polygon = st.lists(ring, min_size=1, max_size=2).map(lambda rings: Polygon(rings[0], rings[1:]))
+    zone = st.one_of(polygon, st.lists(polygon, min_size=1, max_size=2).map(MultiPolygon))
+    return frame(*draw(st.lists(zone, min_size=1, max_size=4)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(zones=drawn_zones(), seed=st.integers(0, 2**32 - 1))
+def test_any_rings_follow_the_definition(zones: gpd.GeoDataFrame, seed: int) -> None:
+    index = ZoneIndex(zones)
+    rng = np.random.default_rng(seed)
+    near = np.column_stack(points_near_borders(zones, seed, per_edge=1))
+    telling = np.column_stack(telling_points(zones, seed, extra=20))
+    points = rng.permutation(np.concatenate([near, telling]))[:40]
+    expected = by_definition(zones, points)
+    lon, lat = points.T.copy()
+    assert index.locate(lon, lat).tolist() == [each[0] if each else -1 for each in expected]
+    pairs = [[k, row] for k, each in enumerate(expected) for row in each]
+    assert index.locate_all(lon, lat).T.tolist() == pairs
+
+
+# ---- where rounding could lose something -------------------------------------------------------------------------
+
+
+def cells_of(zones: gpd.GeoDataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """South-west corner and size of the cells of the top grid."""
+    box_ = ZoneIndex(zones)._frame  # noqa: SLF001 - the places where something could be lost are its own
+    return box_[4:6], 1 / box_[6:8]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("parts", [1, 16])
+def test_borders_through_the_reference_points_of_cells(axis: int, parts: int) -> None:
+    """A cell is decided at one point, however it was computed: no border runs between two roundings of it."""
+    angles = np.linspace(0, 2 * np.pi, 40)
+    # Many edges at one place divide the cells there.
+    crowd = Polygon(np.column_stack([121.445 + 0.003 * np.cos(angles), 31.045 + 0.003 * np.sin(angles)]))
+
+    def halves(at: float) -> gpd.GeoDataFrame:
+        west, south, east, north = 121.4, 31.0, 121.5, 31.1
+        if axis:
+            return frame(box(west, south, east, at), box(west, at, east, north), crowd)
+        return frame(box(west, south, at, north), box(at, south, east, north), crowd)
+
+    corner, size = cells_of(halves(121.44 if axis == 0 else 31.04))
+    first = int(((121.442, 31.042)[axis] - corner[axis]) / size[axis])
+    rng = np.random.default_rng(0)
+    for part in range(2 * parts if parts > 1 else 8):
+        share = _CENTRES[0] * (SLANT if axis else 1)
+        place = corner[axis] + (first + (part + share) / parts) * size[axis]
+        for at in place + np.arange(-2, 3) * np.spacing(place):
+            points = rng.uniform((121.4, 31.0), (121.5, 31.1), (200, 2))
+            points[:, axis] = at + rng.uniform(-1, 1, 200) * size[axis] / parts * 0.6
+            rows = ZoneIndex(halves(at)).locate(*points.T.copy())
+            assert np.array_equal(rows, (points[:, axis] >= at).astype(int))
+
+
+@pytest.mark.parametrize(
+    ("a", "tip", "b"),
+    [
+        ((0.0821288502664125, 0.8163417555067157), 0.3506879664179104, (0.2708179969378506, 0.2661374614424751)),
+        ((0.13260251891766442, 0.7708939140226687), 0.47009095149253727, (0.04849535632556314, 0.2617266648684034)),
+        ((0.005239933498056237, 0.7328347972989544), 0.708896921641791, (0.14255320125653972, 0.2515368797850415)),
+    ],
+)  # fmt: skip
+def test_a_tip_so_near_to_a_cell_that_only_one_of_its_edges_is_given_to_it(
+    a: tuple[float, float], tip: float, b: tuple[float, float]
+) -> None:
+    """The line of that edge runs on through the cell, the edge does not."""
+    corners = [box(0.01 * k, 0, 0.01 * k + 0.005, 0.005) for k in range(5)]
+    zones = frame(Polygon([a, (tip, 0.5), b]), *corners, box(0.999, 0.999, 1, 1), box(0, 0.999, 0.001, 1))
+    beyond = np.random.default_rng(0).uniform((tip, 0.45), (tip + 0.08, 0.55), (2_000, 2))
+    assert (ZoneIndex(zones).locate(*beyond.T.copy()) == -1).all()
+
+
+def test_a_level_border_along_the_sides_of_many_cells() -> None:
+    """It is near two lines of cells all along: more cells than any slanted edge comes near."""
+    many_vertices = Point(1, 0.9).buffer(0.05, quad_segs=100)
+
+    def layers(at: float) -> gpd.GeoDataFrame:
+        return frame(many_vertices, box(0, 0, 20, at), box(0, at, 20, 1))
+
+    (_, south), (_, height) = cells_of(layers(0.5))
+    at = south + (5 + MARGIN / 2) * height
+    lon = np.linspace(0.01, 19.99, 2_000)
+    index = ZoneIndex(layers(at))
+    for lat, row in ((at, 2), (at - MARGIN / 4 * height, 1), (at - MARGIN * height, 1)):
+        assert (index.locate(lon, np.full_like(lon, lat)) == row).all()
+
+
+def test_a_spike_shares_no_second_edge_with_a_corner() -> None:
+    """Both zones have two edges at the origin, but one of them the same edge twice."""
+    zones = frame(Polygon([(0, 0), (5, 0), (0, 0)]), Polygon([(0, 0), (5, 0), (5, 4)]))
+    lon, lat = np.random.default_rng(0).uniform(-0.1, 1, (2, 20_000))
+    rows = ZoneIndex(zones).locate(lon, lat)
+    assert np.array_equal(rows, np.where((lat > 0) & (lat < 0.8 * lon), 1, -1))
+
+
+def test_lines_do_not_depend_on_where_a_ring_begins() -> None:
+    """The last edge of a ring comes before the first."""
+    ring = np.array([(0.0, 0.0), (7.0, 1.0), (9.0, 8.0), (1.0, 6.0)])
+    counts = set()
+    for turn in range(4):
+        lines = ZoneIndex(frame(Polygon(np.roll(ring, turn, axis=0))))._lines  # noqa: SLF001 - see above
+        counts.add((len(lines), int((lines[:, :2] != 0).any(axis=1).sum())))
+    assert len(counts) == 1
 
 
 # ---- exact signs -------------------------------------------------------------------------------------------------
@@ -459,10 +631,14 @@ def test_files_that_are_no_index(tmp_path: Path) -> None:
     path = tmp_path / "zones.npy"
     ZoneIndex(FOUR).save(path)
     whole = path.read_bytes()
-    for content in (b"nonsense", whole[:-3_000], whole.replace(b"zone index 2", b"zone index 9")):
+    for content in (b"", b"nonsense", whole[:-3_000], whole.replace(b"zone index 2", b"zone index 1")):
         path.write_bytes(content)
+        with pytest.raises(FileFormatError, match=r"zones\.npy”不是可用的网格索引"):
+            ZoneIndex.load(path)
+    for other in (np.arange(3.0), np.float64(3), np.zeros((2, 2), np.uint8)):
+        np.save(path, other)
         with pytest.raises(FileFormatError):
             ZoneIndex.load(path)
-    np.save(path, np.arange(3.0))
+    np.savez(tmp_path / "zones.npz", np.arange(3.0))
     with pytest.raises(FileFormatError):
-        ZoneIndex.load(path)
+        ZoneIndex.load(tmp_path / "zones.npz")
