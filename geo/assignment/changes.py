@@ -67,11 +67,11 @@ def boxes_between(
         was, now = _segments(before.get(code)), _segments(after.get(code))
         if np.array_equal(was, now):
             continue
-        every, times = np.unique(np.concatenate([was, now]), axis=0, return_counts=True)
-        odd = every[times % 2 == 1]
-        if len(odd):
-            lon, lat = odd[:, ::2], odd[:, 1::2]
-            boxes.append((lon.min(), lat.min(), lon.max(), lat.max()))
+        every, which = np.unique(np.concatenate([was, now]), axis=0, return_inverse=True)
+        more = np.bincount(which[: len(was)], minlength=len(every))
+        changed = every[more != np.bincount(which[len(was) :], minlength=len(every))]
+        lon, lat = changed[:, ::2], changed[:, 1::2]
+        boxes.append((lon.min(), lat.min(), lon.max(), lat.max()))
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 

@@ -8,7 +8,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import LineString, Point, Polygon, box
+from shapely import LineString, MultiPolygon, Point, Polygon, box
 
 from geo.assignment import (
     ZoneIndex,
@@ -133,6 +133,13 @@ def test_zones_that_come_go_or_change_places() -> None:
     assert sorted(changed_boxes(old, new).tolist()) == [[5, 5, 6, 6], [7, 7, 8, 8]]
     assert len(changed_boxes(old, old.iloc[::-1])) == 4
     assert len(changed_boxes(frame(None, code=["a"]), frame(box(0, 0, 1, 1), code=["a"]))) == 1
+
+
+def test_what_bounds_no_area_counts_by_how_often_it_is_there() -> None:
+    spike = frame(Polygon([(0, 0), (4, 0), (4, 4), (4, 9), (4, 4), (0, 4)]), code=["a"])
+    assert changed_boxes(spike, frame(box(0, 0, 4, 4), code=["a"])).tolist() == [[4, 4, 4, 9]]
+    twice = frame(MultiPolygon([box(0, 0, 4, 4)] * 2), code=["a"])
+    assert changed_boxes(twice, frame(Polygon(), code=["a"])).tolist() == [[0, 0, 4, 4]]
 
 
 @settings(deadline=None, max_examples=60)
