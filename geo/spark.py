@@ -28,6 +28,8 @@ import pyproj
 import shapely
 
 from geo.assignment import ZoneIndex, explain, subject_points, territory_index
+from geo.crs import reference, undeclared_reference
+from geo.crs.references import move_in
 from geo.errors import FileFormatError, MixedReferenceError
 from geo.records import UNASSIGNED_REASONS
 
@@ -61,6 +63,10 @@ class Part:
         URIs or paths that every machine can reach.
     row_groups
         Positions in the source.
+    columns
+        What to read of it.
+    geometry
+        The column of shapes among them; None if they are ``lon`` and ``lat``.
     fingerprint
         What the answers depend on: zones, territory, and the source's size and date.
     """
@@ -68,6 +74,8 @@ class Part:
     source: str
     target: str
     row_groups: tuple[int, ...]
+    columns: tuple[str, ...]
+    geometry: str | None
     fingerprint: str
 
 
@@ -109,6 +117,7 @@ def assign_files(
     *,
     level: str,
     boundary: Polygon | MultiPolygon | None = None,
+    declared: str | None = None,
     session: Any = None,  # noqa: ANN401 - a pyspark SparkSession; pyspark is an optional package
     part_rows: int = PART_ROWS,
 ) -> pd.DataFrame:
@@ -120,7 +129,7 @@ def assign_files(
         Zones of the level with ``code``, in lon/lat.
     source
         A Parquet file or a folder of them (path or URI): ``code``, ``kind`` (optional), and either ``lon`` and
-        ``lat`` in degrees or a GeoParquet geometry in a geographic reference.
+        ``lat`` in degrees or a GeoParquet geometry (WKB), both in EPSG:4490 or WGS 84.
     target
         Folder for the answers: one Parquet file per part with ``code, kind, zone, reason``; zone is a zone's code or
         null, reason null or one of ``geo.records.UNASSIGNED_REASONS``.
@@ -128,6 +137,8 @@ def assign_files(
         Code of the level, for the reconciliation.
     boundary
         The territory.
+    declared
+        Reference of the source, where it says none: points are read where they lie, so only EPSG:4490 or WGS 84.
     session
         A ``pyspark.sql.SparkSession``; without one the parts run here one after another.
     part_rows
@@ -141,9 +152,11 @@ def assign_files(
     Raises
     ------
     FileFormatError
-        If the source has no Parquet file, or a file no location or code.
+        If the source has no Parquet file or a file of another format, or a file no location or code.
+    UndeclaredReferenceError
+        If a file says that the reference of its geometry is unknown, and none is declared.
     MixedReferenceError
-        If a file's geometry is in a projected reference.
+        If a file's geometry is in another reference, or another is declared.
 
     Examples
     --------
@@ -158,7 +171,7 @@ def assign_files(
     0  grid  subject      2         1        1    0            0             0
     """
     engine = Engine.of(zones, boundary)
-    parts = plan(source, target, engine.fingerprint(), part_rows=part_rows)
+    parts = plan(source, target, engine.fingerprint(), declared=declared, part_rows=part_rows)
     filesystem, folder = _filesystem(target)
     filesystem.create_dir(folder, recursive=True)
     _remove_strays(filesystem, folder, parts)
@@ -167,18 +180,22 @@ def assign_files(
     return _reconciled(level, counts)
 
 
-def plan(source: str, target: str, fingerprint: str, *, part_rows: int = PART_ROWS) -> list[Part]:
+def plan(
+    source: str, target: str, fingerprint: str, *, declared: str | None = None, part_rows: int = PART_ROWS
+) -> list[Part]:
     """Cut the source into parts, in the order of file names and rows.
 
     Parameters
     ----------
-    source, target
+    source, target, declared
         As for `assign_files`.
     fingerprint
         Of the engine.
     part_rows
         A part is the fewest whole row groups with at least so many rows.
     """
+    if declared is not None:
+        _require_lonlat(reference(declared), source)
     filesystem, path = _filesystem(source)
     info = filesystem.get_file_info(path)
     found = (
@@ -201,7 +218,16 @@ def plan(source: str, target: str, fingerprint: str, *, part_rows: int = PART_RO
     prefix = source[: source.rfind(path)] if source.endswith(path) else ""
     parts = []
     for file in files:
-        metadata = pq.read_metadata(file.path, filesystem=filesystem)
+        try:
+            with pq.ParquetFile(file.path, filesystem=filesystem) as opened:
+                metadata, schema = opened.metadata, opened.schema_arrow
+        except pa.ArrowInvalid as error:
+            raise FileFormatError(
+                f"“{file.base_name}”不是 Parquet 文件，或已损坏。",
+                f"{file.base_name} is no Parquet file",
+                remedy="这里只读 Parquet 文件；其他格式请不用 --engine spark。",
+            ) from error
+        columns, geometry = _columns(schema, file.base_name, declared)
         stamp = f"{fingerprint}:{file.base_name}:{file.size}:{file.mtime_ns}"
         groups: list[int] = []
         rows = 0
@@ -210,7 +236,8 @@ def plan(source: str, target: str, fingerprint: str, *, part_rows: int = PART_RO
             rows += metadata.row_group(group).num_rows
             if rows >= part_rows or group == metadata.num_row_groups - 1:
                 name = f"{posixpath.splitext(file.base_name)[0]}-{groups[0]:05}-{groups[-1]:05}.parquet"
-                parts.append(Part(prefix + file.path, posixpath.join(target, name), tuple(groups), stamp))
+                place = prefix + file.path, posixpath.join(target, name)
+                parts.append(Part(*place, tuple(groups), columns, geometry, stamp))
                 groups, rows = [], 0
     return parts
 
@@ -240,10 +267,10 @@ def run_part(part: Part, engine: Engine) -> dict[str, list[int]]:
     source_filesystem, source_path = _filesystem(part.source)
     with source_filesystem.open_input_file(source_path) as stream:
         file = pq.ParquetFile(stream)
-        columns, geometry = _columns(file, part.source)
         with pq.ParquetWriter(draft, _ANSWER, filesystem=filesystem, compression="zstd") as writer:
-            for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(part.row_groups), columns=columns):
-                answer, codes = _answer(batch, geometry, engine)
+            groups, columns = list(part.row_groups), list(part.columns)
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns):
+                answer, codes = _answer(batch, part.geometry, engine)
                 writer.write_batch(answer)
                 kinds = answer.column("kind").dictionary_encode()
                 numbers = np.bincount(
@@ -315,17 +342,23 @@ def _plain_points(shapes: pa.Array) -> NDArray[Any] | None:
     return records if is_plain else None
 
 
-def _columns(file: pq.ParquetFile, source: str) -> tuple[list[str], str | None]:
+def _columns(schema: pa.Schema, source: str, declared: str | None) -> tuple[tuple[str, ...], str | None]:
     """Return the columns to read of a source, and its geometry unless it has lon and lat."""
-    names = file.schema_arrow.names
+    names = schema.names
     if "code" not in names:
         raise FileFormatError(
             f"{source} 缺少 code 列。", "the source has no column code", remedy="请补上对象编码列。"
         )
     kept = ["code", *(["kind"] if "kind" in names else [])]
     if {"lon", "lat"} <= set(names):
-        return [*kept, "lon", "lat"], None
-    meta = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
+        if not all(_is_number(schema.field(name).type) for name in ("lon", "lat")):
+            raise FileFormatError(
+                f"{source} 的 lon、lat 列不是数字。",
+                "lon or lat of the source is no number",
+                remedy="请把经纬度存成数字列（双精度）。",
+            )
+        return (*kept, "lon", "lat"), None
+    meta = json.loads((schema.metadata or {}).get(b"geo", b"{}"))
     geometry = meta.get("primary_column")
     if geometry not in names:
         raise FileFormatError(
@@ -333,14 +366,35 @@ def _columns(file: pq.ParquetFile, source: str) -> tuple[list[str], str | None]:
             "the source has neither lon and lat nor a GeoParquet geometry",
             remedy="请提供经纬度列或 GeoParquet 文件。",
         )
-    declared = meta["columns"][geometry].get("crs")  # absent means OGC:CRS84 by the GeoParquet specification
-    if declared is not None and not pyproj.CRS.from_user_input(declared).is_geographic:
-        raise MixedReferenceError(
-            f"{source} 使用投影坐标，定位需要经纬度。",
-            "the source is in a projected reference",
-            remedy="请先转换到 EPSG:4490（onegrid load 或 geo.crs.to_internal）。",
+    about = meta["columns"][geometry]
+    if about.get("encoding") != "WKB":
+        raise FileFormatError(
+            f"{source} 的几何列不是 WKB 编码。",
+            "the geometry is not encoded as WKB",
+            remedy="请改存为 WKB 编码。",
         )
-    return [*kept, geometry], geometry
+    # An absent reference means lon/lat on WGS 84 (GeoParquet 1.1, "crs"); an explicit null means unknown.
+    own = about.get("crs", "OGC:CRS84")
+    if own is not None:
+        _require_lonlat(pyproj.CRS.from_user_input(own).to_2d(), source)
+    elif declared is None:
+        raise undeclared_reference(source)
+    return (*kept, geometry), geometry
+
+
+def _require_lonlat(named: str | pyproj.CRS, source: str) -> None:
+    """Refuse a reference other than EPSG:4490 and WGS 84."""
+    if move_in(named) is not None:
+        raise MixedReferenceError(
+            f"{source} 的坐标系不是 EPSG:4490 或 WGS 84 经纬度，这里不作转换。",
+            "the source is neither in EPSG:4490 nor in WGS 84",
+            remedy="请先转换到 EPSG:4490（geo.crs.to_internal），或不用 --engine spark。",
+        )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds numbers."""
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _counts_of(filesystem: pa.fs.FileSystem, path: str, fingerprint: str) -> dict[str, list[int]] | None:

@@ -13,7 +13,7 @@ import pytest
 from shapely import Point, box
 
 from geo.assignment import assign
-from geo.errors import FileFormatError, MixedReferenceError
+from geo.errors import FileFormatError, MixedReferenceError, UndeclaredReferenceError
 from geo.spark import assign_files
 
 if TYPE_CHECKING:
@@ -119,8 +119,35 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
         attempt(pd.DataFrame({"lon": [1.0], "lat": [1.0]}))
     with pytest.raises(FileFormatError, match="lon"):
         attempt(pd.DataFrame({"code": ["a"]}))
-    with pytest.raises(MixedReferenceError):
-        attempt(gpd.GeoDataFrame({"code": ["a"]}, geometry=[Point(1, 1)], crs=4528))
+    with pytest.raises(FileFormatError, match="不是数字"):
+        attempt(pd.DataFrame({"code": ["a"], "lon": ["121.4"], "lat": [31.0]}))
+    point = gpd.GeoDataFrame({"code": ["a"]}, geometry=[Point(1, 1)])
+    for crs in (4528, 4214):  # metres; degrees of another datum, a hundred metres away
+        with pytest.raises(MixedReferenceError):
+            attempt(point.set_crs(crs))
+    point.set_crs(4490).to_parquet(tmp_path / "in.parquet", geometry_encoding="geoarrow")
+    with pytest.raises(FileFormatError, match="WKB"):
+        assign_files(ZONES, str(tmp_path / "in.parquet"), str(tmp_path / "out"), level="grid")
+    (tmp_path / "in.parquet").write_text("code,lon,lat\n")
+    with pytest.raises(FileFormatError, match=r"in\.parquet”不是 Parquet"):
+        assign_files(ZONES, str(tmp_path / "in.parquet"), str(tmp_path / "out"), level="grid")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileFormatError, match="没有 Parquet"):
         assign_files(ZONES, str(tmp_path / "empty"), str(tmp_path / "out"), level="grid")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reference_is_the_files_own_or_declared(tmp_path: Path) -> None:
+    def assigned(crs: object, declared: str | None = None) -> int:
+        point = gpd.GeoDataFrame({"code": ["a"]}, geometry=[Point(1, 1)], crs=crs)
+        point.to_parquet(tmp_path / "in.parquet")
+        source, out = str(tmp_path / "in.parquet"), str(tmp_path / "out")
+        return int(assign_files(ZONES, source, out, level="grid", declared=declared)["assigned"].sum())
+
+    assert assigned(4490) == assigned("OGC:CRS84") == assigned(4326, "EPSG:4490") == 1
+    with pytest.raises(UndeclaredReferenceError):
+        assigned(None)
+    assert assigned(None, "EPSG:4490") == 1
+    for declared in ("GCJ-02", "EPSG:4528"):
+        with pytest.raises(MixedReferenceError):
+            assigned(4490, declared)
