@@ -27,13 +27,20 @@ SUBJECT_NAMES: dict[str, str] = {
     "facility": "设施",
 }
 
-ZONE_KINDS = ("general", "dedicated")
-"""综合网格 and 专属网格: a dedicated zone is one institution, park or mall, exempt from household thresholds."""
+ZONE_KIND_NAMES: dict[str, str] = {"general": "综合网格", "dedicated": "专属网格"}
+ZONE_KINDS = tuple(ZONE_KIND_NAMES)
+"""A dedicated zone is one institution, park or mall, exempt from household thresholds."""
 
 STATION_KINDS = ("center", "zone", "point")
 """The "1+5+N" of service stations: the town's centre, the centres of functional zones, the points."""
 
-UNASSIGNED_REASONS = ("outside", "gap", "no_location", "bad_location")
+UNASSIGNED_NAMES: dict[str, str] = {
+    "outside": "辖区外",
+    "gap": "缺口内",
+    "no_location": "无位置",
+    "bad_location": "位置有误",
+}
+UNASSIGNED_REASONS = tuple(UNASSIGNED_NAMES)
 """Why a subject is in no zone of a level (law 2): outside the territory, in a gap, no or unusable location."""
 
 

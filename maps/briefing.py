@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from geo.records import SUBJECT_NAMES
+from geo.records import SUBJECT_NAMES, UNASSIGNED_NAMES
 from maps import figures
 from maps.briefing_map import circles_shown, draw
 from maps.inline import inline
@@ -27,7 +27,6 @@ FAULT_ROWS_MOST = 200
 
 STATION_NAMES = {"center": "中心", "zone": "片区", "point": "站点"}
 SEVERITY_NAMES = {"error": "错误", "warning": "提示"}
-REASON_NAMES = {"outside": "辖区外", "gap": "缺口内", "no_location": "无位置", "bad_location": "位置有误"}
 
 
 def write_briefing(data: BriefingData) -> str:
@@ -90,7 +89,7 @@ def _accounts(data: BriefingData) -> list[dict[str, Any]]:
     """Give the reconciliation by level and kind, with the reasons in words."""
     rows = []
     for row in data.reconciliation.to_dict("records"):
-        reasons = [f"{name} {figures.whole(row[key])}" for key, name in REASON_NAMES.items() if row[key]]
+        reasons = [f"{name} {figures.whole(row[key])}" for key, name in UNASSIGNED_NAMES.items() if row[key]]
         rows.append(
             {
                 "level": row["level_name"],

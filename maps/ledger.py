@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from geo.files.workbooks import Sheet, workbook
+from geo.files.workbooks import Sheet, moment, workbook
 from geo.records import SUBJECT_NAMES
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def write_ledger(data: LedgerData) -> bytes:
         ("方案", f"{data.number} {data.plan}"),
         ("修订", f"第 {data.revision} 版"),
         ("基于版本", data.base),
-        ("制表时间", f"{data.made_at:%Y-%m-%d %H:%M}"),
+        ("制表时间", moment(data.made_at)),
     ]
     details = _details(data)
     parts = [details.iloc[first : first + DETAIL_ROWS] for first in range(0, len(details), DETAIL_ROWS)]
@@ -169,7 +169,7 @@ def _edits(data: LedgerData) -> pd.DataFrame:
             "操作": _operation(edit["operation"]),
             "原因": edit["reason"],
             "修改人": edit["made_by"],
-            "时间": f"{edit['made_at']:%Y-%m-%d %H:%M}",
+            "时间": moment(edit["made_at"]),
         }
         for level, kind in sorted({*moved, *counted}) or [(None, None)]:
             rows.append(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from geo.files.workbooks import Sheet, workbook
+from geo.files.workbooks import Sheet, moment, workbook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ def write_register(register: Register) -> bytes:
         ("标题", f"{register.level}台账"),
         ("辖区", register.territory),
         *register.source,
-        ("制表时间", f"{register.made_at:%Y-%m-%d %H:%M}"),
+        ("制表时间", moment(register.made_at)),
     ]
     cells = [
         [_cell(name, row.get(name) if name != "序号" else number) for name in COLUMNS]

@@ -27,7 +27,7 @@ from api.store.engine import session
 from api.store.refusals import InvalidRequestError
 from geo import files
 from geo.assignment import ZoneIndex, explain, reconcile, subject_points, territory_index
-from geo.records import SUBJECT_NAMES
+from geo.records import SUBJECT_NAMES, UNASSIGNED_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Version = Annotated[str, typer.Argument(help="版本号，例如 monaco-v1；写辖区编码则取其最新版本")]
 
 
-REASON_NAMES = ("", "辖区外", "在缺口内", "无位置", "位置无效")
+REASON_NAMES = ("", *UNASSIGNED_NAMES.values())
 """By the codes of ``geo.assignment.explain``."""
 
 
@@ -209,8 +209,8 @@ def _assign_on_spark(
 
 def reconciliation_table(version: str, rows: list[dict[str, Any]]) -> Table:
     """Return the reconciliation: assigned and unassigned add up to the total (law 2)."""
-    headers = ("层级", "类别", "总数", "已分配", "辖区外", "在缺口内", "无位置", "位置无效")
-    names = ("total", "assigned", "outside", "gap", "no_location", "bad_location")
+    headers = ("层级", "类别", "总数", "已分配", *UNASSIGNED_NAMES.values())
+    names = ("total", "assigned", *UNASSIGNED_NAMES)
     body = [
         (row["level"], SUBJECT_NAMES.get(row["kind"], row["kind"]), *(row[name] for name in names))
         for row in rows

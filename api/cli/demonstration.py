@@ -13,6 +13,7 @@ from api.store.engine import session
 from api.store.findings import FAULT_NAMES
 from api.store.progress import part
 from geo import files
+from geo.records import UNASSIGNED_NAMES
 from geo.samples import make_zhuanqiao
 
 if TYPE_CHECKING:
@@ -125,9 +126,6 @@ class _LevelSum:
     unassigned: str
 
 
-REASON_NAMES = {"outside": "辖区外", "gap": "在缺口内", "no_location": "无位置", "bad_location": "位置无效"}
-
-
 def _by_level(rows: list[dict[str, object]]) -> list[_LevelSum]:
     sums: list[_LevelSum] = []
     for level in dict.fromkeys(str(row["level"]) for row in rows):
@@ -136,6 +134,6 @@ def _by_level(rows: list[dict[str, object]]) -> list[_LevelSum]:
         def total(name: str, of: list[dict[str, object]] = own) -> int:
             return sum(int(str(row[name])) for row in of)
 
-        reasons = [f"{title} {total(name):,}" for name, title in REASON_NAMES.items() if total(name)]
+        reasons = [f"{title} {total(name):,}" for name, title in UNASSIGNED_NAMES.items() if total(name)]
         sums.append(_LevelSum(level, total("total"), total("assigned"), "，".join(reasons) or "0"))
     return sums

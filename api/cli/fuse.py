@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +24,11 @@ from api.store.engine import session
 from api.store.refusals import InvalidRequestError
 from api.store.versions import get_version
 from geo import files
+from geo.errors import FileFormatError
 from geo.fusion import KINDS, Fusion, FusionProfile
 from geo.fusion import fuse as fuse_layers
+from geo.records import LAYER_NAMES
+from maps.fusion import FusionReport, write_fusion
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -57,7 +61,11 @@ def fuse(  # noqa: PLR0913  options of a command
     level: Annotated[str, typer.Option(help="--adopt: 新网格替换哪一层级的网格")] = "grid",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="结果 .gpkg (同时写同名 .xlsx): 单元、迁移清单、分歧、方案"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="结果 .gpkg: 单元、新旧对照、分歧、方案，并写同名 .xlsx (汇总、新旧对照、分歧、新网格)；可只写 .xlsx",
+        ),
     ] = None,
     declared: Declared = None,
     boundary: Boundary = None,
@@ -83,7 +91,8 @@ def fuse(  # noqa: PLR0913  options of a command
         given = Reading(declared)
         with progress_bar(title) as progress:
             progress(0.0, "读取各条线网格")
-            frames = {name: _zones(name, path, given) for name, path in map(_named_file, sources)}
+            named = dict(map(_named_file, sources))
+            frames = {name: _zones(name, path, given) for name, path in named.items()}
             progress(0.2, f"叠加 {len(frames)} 个条线")
             fused = fuse_layers(
                 frames,
@@ -97,6 +106,21 @@ def fuse(  # noqa: PLR0913  options of a command
                 pins=pins or None,
                 profile=profile,
             )
+        now = datetime.now(UTC)
+        report = FusionReport(
+            source=[(f"{LAYER_NAMES.get(name, name)}文件", path.name) for name, path in named.items()],
+            fused=fused,
+            layers={name: LAYER_NAMES.get(name, name) for name in frames},
+            zone_names={
+                name: dict(zip(zones["code"], zones["name"], strict=True)) for name, zones in frames.items()
+            },
+            decided=leading is not None,
+            within=within,
+            pins=pins,
+            profile=profile,
+            fused_at=now,
+            made_at=now,
+        )
         output = output or Path("fusion.gpkg")
     else:
         with progress_bar(f"多格合一 {sources[0]}") as progress, session() as opened:
@@ -106,17 +130,16 @@ def fuse(  # noqa: PLR0913  options of a command
             if adopt is None or layers is not None:
                 options = fusions.FusionOptions(_layers(layers), leading, pins, within, profile)
                 fusions.compute_fusion(opened, info.territory, info.code, options, progress)
-            fused = fusions.read_fusion(opened, info.territory, info.code)
+            report = fusions.report_of(opened, info)
         title = info.code
-    _show(title, fused)
+    _show(title, report.fused)
     if adopt is not None:
         _adopt(title, adopt, level)
     if output is not None:
-        written = tables_of(fused)
-        save(written, output, "proposal")
-        if output.suffix.lower() == ".gpkg":
-            short = {name: written[name] for name in ("summary", "crosswalk", "conflicts", "proposal")}
-            save(short, output.with_suffix(".xlsx"), "proposal")
+        if output.suffix.lower() != ".xlsx":
+            save(tables_of(report.fused), output, "proposal")
+        if output.suffix.lower() in {".gpkg", ".xlsx"}:
+            _save_workbook(report, output.with_suffix(".xlsx"))
 
 
 def _adopt(version: str, name: str, level: str) -> None:
@@ -127,6 +150,18 @@ def _adopt(version: str, name: str, level: str) -> None:
         plan = adoptions.adopt_fusion(opened, info.territory, name, level, author=None, version=info.code)
         plans.note(opened, audit.Actor(), "plan.adopt", plan)
     say(f"已生成方案 {plan.id}“{plan.name}”，基于 {plan.base}。请在网页上打开它查看、修改、发布。")
+
+
+def _save_workbook(report: FusionReport, path: Path) -> None:
+    try:
+        path.write_bytes(write_fusion(report))
+    except OSError as error:
+        raise FileFormatError(
+            f"无法写入“{path}”：{error.strerror}。",
+            f"cannot write {path}: {error}",
+            remedy="请检查文件夹、磁盘与权限，并关闭正打开这个文件的程序。",
+        ) from error
+    say(f"已写入 {path}。")
 
 
 def tables_of(fused: Fusion) -> dict[str, pd.DataFrame]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.proposals import (
@@ -18,7 +18,9 @@ from api.routes.plan_life import PlanEntry
 from api.schemas import JobStarted, Text
 from api.store import actions, adoptions, fusions, memberships, plans
 from api.store.versions import version_within
+from api.workbooks import WORKBOOK, attached
 from geo.fusion import FusionProfile
+from maps.fusion import write_fusion
 
 router = APIRouter(prefix="/api/territories/{code}/fusion", tags=["修复与合一 Repair and fusion"])
 
@@ -66,6 +68,15 @@ def crosswalk(
 ) -> CrosswalkTable:
     """列出每个旧网格归入哪些新网格，各占多少面积、户、商户、单位、人；每个图层合计不多不少。"""
     return CrosswalkTable(**fusions.crosswalk_table(session, code, version))
+
+
+@router.get(".xlsx", summary="融合结果 Excel", response_class=Response, responses={**NOT_FOUND, **WORKBOOK})
+def download(
+    code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
+) -> Response:
+    """下载 Excel：汇总、新旧对照、分歧、新网格。只有数字，没有个人信息。"""
+    info = version_within(session, code, version)
+    return attached(write_fusion(fusions.report_of(session, info)), f"onegrid-{info.code}-fusion.xlsx")
 
 
 @router.get("/proposal", summary="融合方案 Proposal", responses=NOT_FOUND)

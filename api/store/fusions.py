@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -18,13 +19,18 @@ from api.store.errors import NotFoundError
 from api.store.located import read_footprints, read_located
 from api.store.networks import read_streets
 from api.store.progress import Progress, silent
-from api.store.territories import boundary_of, levels_of
+from api.store.refusals import InvalidRequestError
+from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, version_within
 from api.store.zonesets import plain, read_zones
 from geo.crs import INTERNAL_CRS
 from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse, layer_column
+from geo.records import LAYER_NAMES
+from maps.fusion import FusionReport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
 COUNTS = ("household", "business", "institution", "people")
@@ -141,7 +147,7 @@ def compute_fusion(
     NotFoundError
         No such territory, version, layer or level.
     InvalidRequestError
-        The version is another territory's.
+        The version is another territory's, or a pinned cell is no longer the ground that the stored fusion numbered.
     ZonesError
         From the kernel: layers that cannot be overlaid, a leading layer or pin that does not exist.
     """
@@ -168,6 +174,7 @@ def compute_fusion(
         pins=options.pins or None,
         profile=options.profile,
     )
+    _check_pinned_ground(session, info, options.pins, fused)
     progress(0.85, "保存融合结果")
     session.execute(text("DELETE FROM fusion WHERE version_id = :id"), {"id": info.id})
     row = models.Fusion(
@@ -194,6 +201,37 @@ def compute_fusion(
     )
     progress(1.0, f"融合完成: {len(fused.conflicts)} 处分歧，{len(fused.proposal)} 个新网格")
     return fusion_summary(session, territory, info.code)
+
+
+def _check_pinned_ground(
+    session: Session, version: VersionInfo, pins: Mapping[int, str], fused: Fusion
+) -> None:
+    """Refuse pins whose numbers mean other ground than in the stored fusion, where the planner read them.
+
+    Other layers, another level not to cross or an estate loaded meanwhile number the cells anew. Where nothing is
+    stored, the numbers are taken as they are.
+    """
+    if (
+        not pins
+        or session.scalar(select(models.Fusion.id).where(models.Fusion.version_id == version.id)) is None
+    ):
+        return
+    rows = session.execute(
+        text(
+            """SELECT c.cell, ST_AsBinary(c.geom) FROM fusion_cell c JOIN fusion f ON f.id = c.fusion_id
+               WHERE f.version_id = :id AND c.cell = ANY(:cells)"""
+        ),
+        {"id": version.id, "cells": list(pins)},
+    )
+    before = {cell: shapely.from_wkb(bytes(ground)) for cell, ground in rows}
+    now = fused.cells.set_index("cell").geometry
+    moved = sorted(cell for cell in pins if cell not in before or not before[cell].equals(now[cell]))
+    if moved:
+        raise InvalidRequestError(
+            f"单元编号已经变化，指定的单元 {'、'.join(map(str, moved[:5]))} 已不是原来那块地，没有合一。",
+            f"cells {moved[:5]} are other ground than in the stored fusion",
+            remedy="图层、上级范围或小区楼栋与上次合一时不同。请先取消这些指定并重新合一，再在地图上指定。",
+        )
 
 
 def _levels(session: Session, version: VersionInfo, names: tuple[str, ...]) -> dict[str, str]:
@@ -362,6 +400,47 @@ def read_fusion(session: Session, territory: str, version: str | None = None) ->
         unassigned=pd.DataFrame(found.unassigned),
         leading=found.leading,
         agreed_kept=found.agreed_kept,
+    )
+
+
+def report_of(session: Session, info: VersionInfo) -> FusionReport:
+    """Return what a workbook says of the stored fusion of a version.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    found = _fusion(session, info)
+    options = found.options
+    span = options["profile"]["households"]
+    levels = levels_of(session, info.territory_id)
+    names = {each.code: each.level.name for each in levels}
+    # A layer that was named by itself is that of its levels.
+    of_layer = {
+        layer: [each for each in levels if layer in (each.code, each.level.layer)] for layer in found.layers
+    }
+    zones = session.execute(
+        text("SELECT level_id, code, name FROM zone WHERE version_id = :id AND level_id = ANY(:levels)"),
+        {"id": info.id, "levels": [each.id for some in of_layer.values() for each in some]},
+    ).all()
+    status = "" if info.valid_from else "（草稿，未发布）"
+    return FusionReport(
+        source=[("辖区", find_territory(session, info.territory).name), ("版本", info.code + status)],
+        fused=read_fusion(session, info.territory, info.code),
+        layers={layer: names.get(layer) or LAYER_NAMES.get(layer, layer) for layer in found.layers},
+        zone_names={
+            layer: {zone.code: zone.name for zone in zones if zone.level_id in {each.id for each in some}}
+            for layer, some in of_layer.items()
+        },
+        decided=options["leading"] is not None,
+        within=names.get(options["within"], options["within"]),
+        pins={int(cell): code for cell, code in options["pins"].items()},
+        profile=FusionProfile(
+            **{**options["profile"], "households": None if span is None else (span[0], span[1])}
+        ),
+        fused_at=found.made_at,
+        made_at=datetime.now(UTC),
     )
 
 

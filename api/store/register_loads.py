@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from api.store import audit
 from api.store.refusals import InvalidRequestError
-from api.store.registers import KIND_NAMES, TOLD
+from api.store.registers import TOLD
 from api.store.territories import find_territory
 from api.store.versions import add_version, list_versions, mark_changed
 from api.store.zonesets import read_zones
+from geo.records import ZONE_KIND_NAMES
 from maps.register import UNKNOWN, staff_of_words
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _told(row: Mapping[str, str], heading: str) -> str | None:
 
 
 def _changed(was: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
-    kinds = {name: kind for kind, name in KIND_NAMES.items()}
+    kinds = {name: kind for kind, name in ZONE_KIND_NAMES.items()}
     attributes = dict(was["attributes"])
     attributes.update({heading: value for heading in TOLD if (value := _told(row, heading)) is not None})
     staff = list(was["staff"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import geopandas as gpd
@@ -20,7 +20,9 @@ from api.store.versions import get_version
 from api.store.zones import mask_phone
 from api.store.zonesets import read_zones
 from geo.crs import INTERNAL_CRS
+from geo.files.workbooks import BEIJING
 from geo.plans import Draft, PlanZone
+from geo.records import ZONE_KIND_NAMES
 from maps.register import Register, staff_words
 
 if TYPE_CHECKING:
@@ -35,9 +37,7 @@ if TYPE_CHECKING:
 TOLD: Final = ("流动人口", "重点场所", "党支部", "备注")
 """Columns that only the office can tell: taken from what it loaded with its zones."""
 
-KIND_NAMES: Final = {"general": "综合网格", "dedicated": "专属网格"}
 PENDING: Final = "待发布"
-CHINA: Final = timezone(timedelta(hours=8))
 
 
 def register_of_version(session: Session, code: str, level: str, actor: audit.Actor) -> Register:
@@ -117,7 +117,7 @@ def _register(
 ) -> Register:
     name = session.scalar(text("SELECT name FROM territory WHERE id = :id"), {"id": territory_id})
     names = {each.code: each.level.name for each in levels_of(session, territory_id)}
-    return Register(str(name), names[level], source, datetime.now(CHINA), rows)
+    return Register(str(name), names[level], source, datetime.now(UTC), rows)
 
 
 def _zones_at(draft: Draft, level: str, where: str) -> list[PlanZone]:
@@ -183,7 +183,7 @@ def _rows(
                 **{heading: names[number] for heading, names in above.items()},
                 "网格编码": zone.code,
                 "名称": zone.name,
-                "类型": KIND_NAMES.get(zone.kind, zone.kind),
+                "类型": ZONE_KIND_NAMES.get(zone.kind, zone.kind),
                 "四至(东/南/西/北)": around[zone.code].zh,
                 **counted,
                 **staff_words(staff),
@@ -244,4 +244,4 @@ def _dates(session: Session, version: VersionInfo, level: str) -> dict[str, tupl
 
 
 def _day(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment.astimezone(CHINA):%Y-%m-%d}"
+    return "" if moment is None else f"{moment.astimezone(BEIJING):%Y-%m-%d}"

@@ -238,11 +238,15 @@ def add_version(session: Session, territory: str, *, copy_of: VersionInfo | None
 
 
 def mark_changed(session: Session, version: VersionInfo) -> None:
-    """Note that the zones of a draft have changed: what was assigned and checked no longer counts."""
-    session.execute(
-        text("UPDATE version SET run_id = NULL, checked_at = NULL WHERE id = :id AND status = 'draft'"),
+    """Note that the zones of a draft have changed: what was assigned, checked and fused no longer counts."""
+    changed = session.scalar(
+        text(
+            """UPDATE version SET run_id = NULL, checked_at = NULL
+               WHERE id = :id AND status = 'draft' RETURNING id"""
+        ),
         {"id": version.id},
     )
+    session.execute(text("DELETE FROM fusion WHERE version_id = :id"), {"id": changed})
 
 
 def obstacles(session: Session, version: VersionInfo) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,27 @@ from geo.files.writing import fill_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import pandas as pd
 
 WIDE, NARROW = 24, 12
 """Widths of columns, in letters."""
+
+BEIJING = timezone(timedelta(hours=8), "北京时间")
+"""The time of China, wherever the machine stands."""
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as offices write it, in Beijing time.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> moment(datetime(2026, 1, 31, 20, 5, tzinfo=UTC))
+    '2026-02-01 04:05'
+    """
+    return f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)

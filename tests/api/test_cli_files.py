@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from contextlib import nullcontext
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,9 +247,13 @@ def test_fuse_writes_a_geopackage_and_a_workbook(folder: Path) -> None:
     }  # fmt: skip
     proposal = gpd.read_file(folder / "合一.gpkg", layer="proposal")
     assert shapely.coverage_is_valid(proposal.geometry.to_numpy())
-    sheets = pd.read_excel(folder / "合一.xlsx", sheet_name=None, engine="calamine")
-    crosswalk = sheets["crosswalk"]
-    assert set(crosswalk.groupby("layer")["household"].sum()) == {2}
+    read = partial(pd.read_excel, folder / "合一.xlsx", engine="calamine")
+    head = dict(read(sheet_name="汇总", header=None, nrows=8).iloc[:, :2].to_numpy().tolist())
+    assert (head["党建网格文件"], head["综治网格文件"]) == ("grids.gpkg", "order.gpkg")
+    assert head["主导图层"] == "综治网格（规划员选定）"
+    crosswalk = read(sheet_name="新旧对照", header=5)
+    assert set(crosswalk.groupby("图层")["户数"].sum()) == {2}
+    assert set(crosswalk["旧网格"]) == {"A", "B", "X", "Y"}
     assert proposal["household"].sum() == 2
 
 
@@ -308,5 +314,14 @@ def test_fuse_of_a_version(board: Place, tmp_path: Path) -> None:
     assert "粒度不同" in result.output
     cells = gpd.read_file(path, layer="cells")
     assert {"party", "layer_grid", "grid"} <= set(cells.columns)
-    assert path.with_suffix(".xlsx").exists()
+    # The workbook is the one that the service answers, but for the moment at which it was made.
+    from api.store import fusions, versions  # noqa: PLC0415
+    from api.store.engine import session  # noqa: PLC0415
+    from maps.fusion import write_fusion  # noqa: PLC0415
+
+    with session() as opened:
+        served = write_fusion(fusions.report_of(opened, versions.get_version(opened, "board-v1")))
+    read = partial(pd.read_excel, sheet_name=None, header=4, engine="calamine")
+    for name, sheet in read(path.with_suffix(".xlsx")).items():
+        pd.testing.assert_frame_equal(sheet, read(BytesIO(served))[name])
     assert run("fuse", board.code).exit_code == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from shapely.geometry import shape
 
@@ -79,6 +81,29 @@ def test_a_pinned_cell_goes_where_the_planner_says(session: Session, version: st
         assert home["properties"]["leading"] == [code]
 
 
+def test_a_pin_is_not_taken_for_other_ground(session: Session, version: str) -> None:
+    fusions.compute_fusion(
+        session, "town", version, FusionOptions(("party", "community"), leading="party", profile=ANY_SIZE)
+    )
+    # The west in one; grids part it in two.
+    cell = fusions.cell_at(session, "town", 121.405, 31.065)["cell"]
+    pins = {cell: "P1"}
+    other = FusionOptions(("party", "grid"), leading="party", pins=pins, profile=ANY_SIZE)
+    with pytest.raises(InvalidRequestError, match=f"指定的单元 {cell} 已不是原来那块地"):
+        fusions.compute_fusion(session, "town", version, other)
+    assert fusions.fusion_summary(session, "town")["layers"] == ["party", "community"]
+    same = FusionOptions(("party", "community"), leading="party", pins=pins, profile=ANY_SIZE)
+    fusions.compute_fusion(session, "town", version, same)
+    assert fusions.fusion_summary(session, "town")["options"]["pins"] == {str(cell): "P1"}
+
+
+def test_a_draft_whose_zones_change_has_no_fusion_any_more(session: Session, version: str) -> None:
+    fusions.compute_fusion(session, "town", version, FusionOptions(("party", "grid"), profile=ANY_SIZE))
+    versions.mark_changed(session, versions.get_version(session, version))
+    with pytest.raises(NotFoundError):
+        fusions.fusion_summary(session, "town")
+
+
 def test_bad_choices_say_what_to_do(session: Session, version: str) -> None:
     with pytest.raises(NotFoundError):
         fusions.fusion_summary(session, "town")
@@ -101,7 +126,7 @@ def test_a_version_of_another_territory_is_refused(session: Session, version: st
 
 def test_a_planner_fuses_over_http(web: Web) -> None:
     planner, viewer, path = web.program("planner"), web.program("viewer"), "/api/territories/town/fusion"
-    assert viewer.get(path).status_code == 404
+    assert (viewer.get(path).status_code, viewer.get(f"{path}.xlsx").status_code) == (404, 404)
     order = {
         "version": "town-v1",
         "layers": ["party", "grid"],
@@ -121,6 +146,21 @@ def test_a_planner_fuses_over_http(web: Web) -> None:
     assert shape(conflicts[0]["geometry"]).is_valid
     crosswalk = viewer.get(f"{path}/crosswalk").json()["crosswalk"]
     assert {row["layer"] for row in crosswalk} == {"party", "grid"}
+    answer = viewer.get(f"{path}.xlsx", params={"version": "town-v1"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="onegrid-town-v1-fusion.xlsx"'
+    sheets = pd.read_excel(
+        BytesIO(answer.content), sheet_name=None, header=None, engine="calamine", dtype=str
+    )
+    assert list(sheets) == ["汇总", "新旧对照", "分歧", "新网格"]
+    assert sheets["汇总"].iloc[:3, 1].tolist() == ["多格合一", "小镇", "town-v1"]
+    told = sheets["新旧对照"].iloc[6:]  # below five lines and the headings
+    old = ["（没有网格）" if row["code"] is None else row["code"] for row in crosswalk]
+    assert (told[2].tolist(), told[7].astype(int).tolist()) == (old, [row["household"] for row in crosswalk])
+    assert {("网格", "310112103001111", "西南网格"), ("党建网格", "P1", "党建一")} <= set(
+        told[[0, 2, 3]].itertuples(index=False, name=None)
+    )
+    assert sheets["分歧"].iloc[6:][1].tolist() == [row["kind_name"] for row in conflicts]
     proposal = viewer.get(f"{path}/proposal", params={"version": "town-v1"}).json()
     assert (proposal["version"], len(proposal["features"])) == ("town-v1", summary["grids"])
     assert proposal["features"][0]["properties"]["explanation"]

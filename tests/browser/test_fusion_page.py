@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -19,9 +17,10 @@ def answer(page: Page, desk: Any, what: str = "", **query: Any) -> Any:
     return page.request.get(f"{desk.url}/api/territories/{desk.code}/fusion{what}", params=query).json()
 
 
-def fuse(page: Page) -> None:
+def fuse(page: Page, within: str = "community") -> None:
     page.locator("#tab-fusion").click()
     page.locator("#fusion-leading").select_option("party")
+    page.locator("#fusion-within").select_option(within)
     page.locator("#fusion-sized").uncheck()
     page.locator("#fusion-run").click()
     expect(page.locator("#fusion-overview")).to_be_visible()
@@ -78,29 +77,30 @@ def test_a_planner_fuses_and_sees_where_departments_disagree(desk: Any) -> None:
     expect(page.locator("#cell-grid")).to_have_text(cell["grid"])
     assert {"cell", "grid", "point"} == set(drawn(page)["ground"])
 
-    # The crosswalk, and the whole of it as a file.
+    # The crosswalk, and everything as a workbook.
     page.locator("#fusion-crosswalk").click()
     rows = answer(page, desk, "/crosswalk")["crosswalk"]
     expect(page.locator("#crosswalk tbody tr")).to_have_count(len(rows))
     page.locator("#crosswalk-layer").select_option("order")
     expect(page.locator("#crosswalk tbody tr")).to_have_count(sum(row["layer"] == "order" for row in rows))
     with page.expect_download() as download:
-        page.locator("#crosswalk-export").click()
-    written = Path(download.value.path()).read_text(encoding="utf-8-sig")
-    lines = list(csv.reader(io.StringIO(written)))
-    assert len(lines) == len(rows) + 1
-    assert sum(int(line[6]) for line in lines[1:]) == sum(row["household"] for row in rows)
+        page.locator("#fusion-file").click()
+    assert download.value.suggested_filename == f"onegrid-{desk.code}-v1-fusion.xlsx"
+    written = pd.read_excel(download.value.path(), sheet_name="新旧对照", header=5, engine="calamine")
+    assert written["户数"].tolist() == [row["household"] for row in rows]
 
     viewer = desk.enter("viewer")
     viewer.locator("#tab-fusion").click()
     expect(viewer.locator("#fusion-grids")).to_have_text(str(summary["grids"]))
+    expect(viewer.locator("#fusion-file")).to_be_visible()
     for action in ("#fusion-run", "#fusion-adopt"):
         expect(viewer.locator(action)).to_have_count(0)
 
 
 def test_a_pinned_cell_moves_and_the_proposal_becomes_a_plan(desk: Any) -> None:
     page = desk.enter()
-    fuse(page)
+    # P1 reaches over the border of its community: within communities its ground there could not go to it.
+    fuse(page, within="")
     # Ground that both P1 and P2 claim.
     west, south, east, _ = desk.place.boundary.bounds
     place = ((west + east) / 2 + 0.0002, south + 0.0035)
@@ -128,3 +128,32 @@ def test_a_pinned_cell_moves_and_the_proposal_becomes_a_plan(desk: Any) -> None:
     assert sum(zone["area_m2"] for zone in zones) == pytest.approx(
         sum(one["properties"]["area_m2"] for one in answer(page, desk, "/proposal")["features"]), rel=1e-4
     )
+
+
+def test_the_form_is_filled_in_by_keyboard_and_loses_no_click(desk: Any) -> None:
+    page = desk.enter()
+    fuse(page)
+    page.locator("#fusion-form-head").click()
+    sized = page.locator("#fusion-sized")
+    sized.focus()
+    page.keyboard.press("Space")
+    expect(sized).to_be_checked()
+    expect(sized).to_be_focused()
+    for number, households in enumerate(("20", "900")):
+        page.keyboard.press("Tab")
+        expect(page.locator(f"#fusion-households-{number}")).to_be_focused()
+        page.keyboard.press("Control+A")
+        page.keyboard.type(households)
+    # What was typed last counts with the click that takes the focus from it.
+    page.locator("#fusion-run").click()
+    page.wait_for_function("() => onegrid.store.state.fusion.summary.options.profile.households?.[1] === 900")
+    assert answer(page, desk)["options"]["profile"]["households"] == [20, 900]
+
+    west, south, east, _ = desk.place.boundary.bounds
+    click_at(page, ((west + east) / 2 + 0.0002, south + 0.0035))
+    page.locator("#cell-pin").select_option("P1")
+    expect(page.locator("#fusion-pins li")).to_have_count(1)
+    # Pins name grids of the layer that leads: with another they would mean nothing.
+    page.locator("#fusion-leading").select_option("order")
+    expect(page.locator("#fusion-unpinned")).to_contain_text("1 个单元")
+    expect(page.locator("#fusion-pins")).to_have_count(0)

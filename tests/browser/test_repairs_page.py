@@ -87,8 +87,10 @@ def test_a_planner_accepts_declines_decides_and_undoes(desk: Any) -> None:
     page.locator(f"[data-decide='{gap['number']}']").select_option(other)
     expect(page.locator(f"[data-proposal='{gap['number']}'] .to")).to_have_text(other)
     assert table(page, desk)["proposals"]["gap", "P3", "P4"]["recipient"] == other
-    page.locator(f"[data-proposal='{gap['number']}'] .verdict-yes").click()
+    page.locator(f"[data-accept='{gap['number']}']").focus()
+    page.keyboard.press("Enter")
     expect(page.locator("#repair-foot")).to_contain_text("已接受 2 处")
+    expect(page.locator(f"[data-accept='{gap['number']}']")).to_be_focused()
 
     # Applied to a draft that the page opens and names; the version itself stays.
     page.locator("#repair-apply").click()

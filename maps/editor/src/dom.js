@@ -45,6 +45,43 @@ export function fill(element, ...children) {
   append(element, children);
 }
 
+/**
+ * Draws an element anew when it is asked to: once for many changes, with the focus where it was, and never under a
+ * pressed mouse, whose click would find nothing.
+ *
+ * @param {HTMLElement} element
+ * @param {() => void} draw fills it
+ * @returns {() => void} asks for a drawing
+ */
+export function redrawing(element, draw) {
+  let asked = false;
+  let pressed = false;
+  const now = () => {
+    if (!asked || pressed) return;
+    asked = false;
+    const held = element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+    const caret = held instanceof HTMLInputElement && held.type === "search" ? held.selectionStart : null;
+    draw();
+    if (!held || held.isConnected) return;
+    // Whoever has a name of any kind is known by it again.
+    const name = [...held.attributes].find((one) => one.name === "id" || one.name === "name" || one.name.startsWith("data-"));
+    const again = name && element.querySelector(`[${name.name}="${CSS.escape(name.value)}"]`);
+    if (!(again instanceof HTMLElement)) return;
+    again.focus({ preventScroll: true });
+    if (again instanceof HTMLInputElement && caret !== null) again.setSelectionRange(caret, caret);
+  };
+  // The list of a select swallows the release of the mouse, and keeps its own.
+  element.addEventListener("pointerdown", ({ target }) => { pressed = !(target instanceof HTMLSelectElement); });
+  for (const release of ["pointerup", "pointercancel"]) {
+    addEventListener(release, () => setTimeout(() => { pressed = false; now(); }));
+  }
+  return () => {
+    asked = true;
+    // Later: the focus may be on its way from one field to the next.
+    setTimeout(now);
+  };
+}
+
 /** A line icon, drawn in the text's colour.
  * @param {string} path data of a 20 × 20 drawing
  */

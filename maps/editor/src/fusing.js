@@ -43,6 +43,7 @@ import { t } from "./language.js";
  * @property {{ point: LonLat, cell: FusionCell | null } | null} ground place looked at; no cell where there is none
  * @property {Map<string, import("./contract").Zone[]>} zones of layers, as far as they were asked for
  * @property {import("./contract").Job | null} job
+ * @property {number} unpinned how many pins another choice took away since the last run
  */
 
 /** Kinds in the order of their weight. @type {ConflictKind[]} */
@@ -70,7 +71,7 @@ const WHOLE = new Set(["county", "street"]);
 const CONTAINERS = new Set(["county", "street", "functional", "community"]);
 
 /** What is proposed at first: all departments' layers, within communities. @param {import("./contract").Version} version @returns {Choice} */
-export function firstChoice(version) {
+function firstChoice(version) {
   const levels = fusible(version);
   const own = levels.filter(({ partition }) => !partition);
   const chosen = (own.length >= 2 ? own : levels).slice(0, MOST_LAYERS).map(({ code }) => code);
@@ -78,35 +79,8 @@ export function firstChoice(version) {
   return { layers: chosen, leading: null, within: within && !chosen.includes(within) ? within : null, households: HOUSEHOLDS, pins: {} };
 }
 
-/** The crosswalk as a table for Excel: UTF-8 with its mark, so that Chinese is read.
- * @param {import("./contract-fusion").CrosswalkRow[]} rows
- * @param {string} version
- * @param {(layer: string) => string} nameOf
- */
-export function csvOf(rows, version, nameOf) {
-  const head = ["版本 version", "图层 layer", "旧网格 old", "新网格 new", "面积m² area", "面积占比 share", "户 households", "户占比 share", "商户 businesses", "单位 institutions", "人口 people", "单元 cells"];
-  const body = rows.map((row) => [
-    version,
-    nameOf(row.layer),
-    row.code ?? "",
-    row.new ?? "",
-    row.area_m2.toFixed(2),
-    row.area_share === null ? "" : row.area_share.toFixed(6),
-    row.household,
-    row.household_share === null ? "" : row.household_share.toFixed(6),
-    row.business,
-    row.institution,
-    row.people,
-    row.cells.join(" "),
-  ]);
-  return `\uFEFF${[head, ...body].map((line) => line.map(field).join(",")).join("\r\n")}\r\n`;
-}
-
-/** A field of a CSV file; what a spreadsheet would take for a formula is kept as text. @param {string | number} value */
-function field(value) {
-  const words = typeof value === "string" && /^[=+\-@\t]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
-}
+/** A moment, however it is written. @param {string | null} time */
+const moment = (time) => (time === null ? null : Date.parse(time));
 
 /** A planner's acts on the fusion of the version shown. */
 export class Fusing {
@@ -139,7 +113,9 @@ export class Fusing {
   async #read() {
     const { version, fusion, tab } = this.store.state;
     if (!version) return this.store.set({ fusion: null });
-    if (fusion?.version !== version.version) {
+    // A draft's fusion goes when its zones change; somebody else may have fused anew.
+    const other = fusion?.summary && moment(fusion.summary.made_at) !== moment(version.fused_at);
+    if (fusion?.version !== version.version || other) {
       /** @type {FusionView} */
       const empty = {
         version: version.version,
@@ -156,6 +132,7 @@ export class Fusing {
         ground: null,
         zones: new Map(),
         job: null,
+        unpinned: 0,
       };
       this.store.set({ fusion: empty });
     }
@@ -182,7 +159,7 @@ export class Fusing {
     const { layers, leading, within, pins, profile } = summary.options;
     const known = new Set(fusible(version).map((level) => level.code));
     const choice = { layers: layers.filter((layer) => known.has(layer)), leading, within, pins, households: profile.households };
-    this.set({ summary, conflicts, proposal, crosswalk, choice, ghosts: new Set(summary.layers), chosen: 0, ground: null });
+    this.set({ summary, conflicts, proposal, crosswalk, choice, ghosts: new Set(summary.layers), chosen: 0, ground: null, unpinned: 0 });
   }
 
   /** @param {Partial<FusionView>} change */
@@ -199,10 +176,11 @@ export class Fusing {
     if (!fusion) return;
     const choice = { ...fusion.choice, ...change };
     const recut = change.layers || change.within !== undefined;
-    if (recut || (change.leading !== undefined && change.leading !== fusion.choice.leading)) choice.pins = change.pins ?? {};
+    const dropped = (recut || (change.leading !== undefined && change.leading !== fusion.choice.leading)) && !change.pins;
+    if (dropped) choice.pins = {};
     if (choice.leading && !choice.layers.includes(choice.leading)) choice.leading = null;
     if (choice.within && choice.layers.includes(choice.within)) choice.within = null;
-    this.set({ choice });
+    this.set({ choice, unpinned: change.pins ? 0 : fusion.unpinned + (dropped ? Object.keys(fusion.choice.pins).length : 0) });
   }
 
   /** Fuses, and shows what came of it. */

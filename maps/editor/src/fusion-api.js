@@ -29,6 +29,9 @@ export const proposal = (territory, version) => ask(path(territory, version, "/p
 export const cell = (territory, version, [lon, lat]) =>
   ask(`${path(territory, version, "/cell")}&lon=${lon.toFixed(8)}&lat=${lat.toFixed(8)}`);
 
+/** Everything as a workbook. @param {string} territory @param {string} version */
+export const workbook = (territory, version) => path(territory, version, ".xlsx");
+
 /**
  * @param {string} territory
  * @param {string} version whose fusion it is

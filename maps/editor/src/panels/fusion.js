@@ -1,7 +1,8 @@
 // 多格合一 beside the map: what to fuse, the figures, the conflicts, the cell at a place, the crosswalk, adoption.
-import { fill, h } from "../dom.js";
+import { fill, h, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
-import { containers, csvOf, fusible, KINDS, MOST_LAYERS } from "../fusing.js";
+import { containers, fusible, KINDS, MOST_LAYERS } from "../fusing.js";
+import { workbook } from "../fusion-api.js";
 import { CONFLICTS, departmentLine } from "../fusion-looks.js";
 import { messageOf, nameOf, t } from "../language.js";
 import { levelOf } from "../state.js";
@@ -15,22 +16,28 @@ import { progress } from "./progress.js";
  * @typedef {import("../contract-fusion").Conflict} Conflict
  */
 
-/** Rows of a long list that are drawn at once; the export has all. */
+/** Rows of a long list that are drawn at once; the workbook has all. */
 const ROWS = 300;
 
 /** @param {Store} store @param {Fusing} fusing */
 export function fusionPanel(store, fusing) {
   const panel = h("div", { class: "list fusion", id: "fusion" });
-  /** The form stays open once it was opened. */
-  let open = false;
+  /** Whether the planner opened the form or closed it. @type {boolean | null} */
+  let open = null;
   const wish = { layer: "", words: "" };
   const draw = () => {
     const { version, fusion } = store.state;
+    if (panel.hidden) return;
     if (!version || !fusion) return fill(panel, h("p", { class: "busy" }, t("busy")));
     if (fusible(version).length < 2) return fill(panel, h("p", { class: "hint" }, t("fusion.too-few")));
     const page = panel.closest("[role=tabpanel]");
     const scrolled = page?.scrollTop ?? 0;
-    const form = h("details", { class: "fusion-form", id: "fusion-form", open: open || (!fusion.summary && !version.fused_at), }, h("summary", { onclick: () => { open = !form.open; } }, fusion.summary ? t("fusion.form.again") : t("fusion.form")), order(store, fusing, fusion));
+    const form = h(
+      "details",
+      { class: "fusion-form", id: "fusion-form", open: open ?? (!fusion.summary && !version.fused_at) },
+      h("summary", { id: "fusion-form-head", onclick: () => { open = !form.open; } }, fusion.summary ? t("fusion.form.again") : t("fusion.form")),
+      order(store, fusing, fusion),
+    );
     fill(
       panel,
       form,
@@ -46,21 +53,20 @@ export function fusionPanel(store, fusing) {
             h("button", { type: "button", id: `fusion-${name}`, "aria-pressed": String(fusion.page === name), onclick: () => fusing.set({ page: name }) }, t(`fusion.${name}`), h("small", {}, figures.whole(fusion[name].length))),
           ),
         ),
-        fusion.page === "conflicts" ? conflicts(store, fusing, fusion) : crosswalk(store, fusion, wish, draw),
+        fusion.page === "conflicts" ? conflicts(store, fusing, fusion) : crosswalk(store, fusion, wish, redraw),
       ],
     );
     if (page) page.scrollTop = scrolled;
-  };
-  let before = { cell: /** @type {unknown} */ (null), chosen: 0 };
-  store.on(["fusion", "version", "language", "me"], ({ fusion }) => {
-    draw();
     // What was just clicked on the map is brought into view.
-    const ground = fusion?.ground ?? null;
-    if (ground && ground !== before.cell) panel.querySelector("#cell")?.scrollIntoView({ block: "nearest" });
-    else if (fusion?.chosen && fusion.chosen !== before.chosen) panel.querySelector("li.chosen")?.scrollIntoView({ block: "nearest" });
-    before = { cell: ground, chosen: fusion?.chosen ?? 0 };
-  });
-  draw();
+    const { ground: place, chosen } = fusion;
+    if (place && place !== before.ground) panel.querySelector("#cell")?.scrollIntoView({ block: "nearest" });
+    else if (chosen && chosen !== before.chosen) panel.querySelector("li.chosen")?.scrollIntoView({ block: "nearest" });
+    before = { ground: place, chosen };
+  };
+  let before = { ground: /** @type {FusionView["ground"]} */ (null), chosen: 0 };
+  const redraw = redrawing(panel, draw);
+  store.on(["fusion", "version", "language", "me", "tab"], redraw);
+  redraw();
   return panel;
 }
 
@@ -156,6 +162,7 @@ function order(store, fusing, fusion) {
       "–",
       span(1),
     ),
+    fusion.unpinned > 0 && h("p", { class: "say warning", id: "fusion-unpinned", role: "status" }, t("fusion.unpinned", fusion.unpinned)),
     Object.keys(pins).length > 0 && [
       h("h4", {}, t("fusion.pins")),
       h(
@@ -174,8 +181,9 @@ function order(store, fusing, fusion) {
 
 /** The figures of a fusion, and what can be done with it. @param {Store} store @param {Fusing} fusing @param {FusionView} fusion */
 function overview(store, fusing, fusion) {
+  const { version } = store.state;
   const { summary } = fusion;
-  if (!summary) return null;
+  if (!version || !summary) return null;
   const { leading } = summary.options;
   const lost = summary.unassigned.reduce((sum, one) => sum + one.count, 0);
   const figure = (/** @type {string} */ id, /** @type {string} */ value, /** @type {string} */ words) => h("div", { class: "figure" }, h("b", { class: "number", id }, value), h("span", {}, words));
@@ -197,7 +205,12 @@ function overview(store, fusing, fusion) {
       lost > 0 && ` ${t("fusion.lost", figures.whole(lost))}`,
     ),
     fusing.changed && h("p", { class: "say warning", id: "fusion-changed" }, t("fusion.changed"), " ", fusing.may && h("button", { type: "button", class: "link", id: "fusion-again", disabled: Boolean(fusion.job), onclick: () => fusing.run() }, t("fusion.rerun"))),
-    fusing.may && h("div", { class: "buttons" }, h("button", { type: "button", class: "button main", id: "fusion-adopt", disabled: Boolean(fusion.job), onclick: () => fusing.adopt() }, t("fusion.adopt")), h("small", {}, t("fusion.adopt.hint"))),
+    h(
+      "div",
+      { class: "buttons" },
+      fusing.may && h("button", { type: "button", class: "button main", id: "fusion-adopt", disabled: Boolean(fusion.job), title: t("fusion.adopt.hint"), onclick: () => fusing.adopt() }, t("fusion.adopt")),
+      h("a", { class: "button", id: "fusion-file", href: workbook(version.territory.code, version.version), download: true, title: t("fusion.file.hint") }, t("fusion.file")),
+    ),
   );
 }
 
@@ -331,7 +344,7 @@ function crosswalk(store, fusion, wish, redraw) {
           "tr",
           { "data-layer": row.layer, "data-old": row.code, "data-new": row.new },
           h("td", {}, row.code ?? t("cell.missing"), h("small", { class: "block" }, layerName(store, row.layer))),
-          h("td", {}, row.new ?? t("cell.outside")),
+          h("td", {}, row.new ?? t(row.cells.length > 0 ? "cell.outside" : "crosswalk.covered")),
           h("td", { class: "number" }, figures.percent(row.area_share, "—")),
           h("td", { class: "number" }, figures.whole(row.household)),
           h("td", { class: "number" }, figures.whole(row.business)),
@@ -350,9 +363,6 @@ function crosswalk(store, fusion, wish, redraw) {
     oninput: () => {
       wish.words = search.value;
       redraw();
-      const again = /** @type {HTMLInputElement | null} */ (document.getElementById("crosswalk-filter"));
-      again?.focus();
-      again?.setSelectionRange(again.value.length, again.value.length);
     },
   });
   return [
@@ -366,18 +376,10 @@ function crosswalk(store, fusion, wish, redraw) {
         (fusion.summary?.layers ?? []).map((code) => h("option", { value: code, selected: code === wish.layer }, layerName(store, code))),
       ),
       search,
-      h("button", { type: "button", class: "button", id: "crosswalk-export", onclick: () => save(`crosswalk-${fusion.version}.csv`, csvOf(fusion.crosswalk, fusion.version, (code) => layerName(store, code))) }, t("crosswalk.export")),
     ),
     h("p", { class: "hint" }, t("crosswalk.listed", figures.whole(kept.length)), kept.length > ROWS && ` ${t("conflict.first", ROWS)}`, ` ${t("crosswalk.whole")}`),
     table,
   ];
-}
-
-/** Hands a file to the browser. @param {string} name @param {string} text */
-function save(name, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-  h("a", { href: address, download: name }).click();
-  URL.revokeObjectURL(address);
 }
 
 /** @param {ConflictKind} kind */

@@ -1,5 +1,5 @@
 // The faults of a version, and beside each what a repair would do: accept, not wanted, decide otherwise, apply, undo.
-import { fill, h } from "../dom.js";
+import { fill, h, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { faultName, messageOf, nameOf, t } from "../language.js";
 import { feasible, flowOf, levelsWithFaults, listed, mayName, strategiesOf } from "../repairing.js";
@@ -18,53 +18,60 @@ import { progress } from "./progress.js";
 /** @param {Store} store @param {Actions} actions @param {Repairing} repairing */
 export function faultList(store, actions, repairing) {
   const panel = h("div", { class: "list repairs" });
-  const head = h("div", { class: "list-head" });
-  const work = h("div", { class: "repair-work" });
-  const list = h("ol", { class: "faults", id: "faults" });
-  const foot = h("div", { class: "repair-foot", id: "repair-foot", hidden: true });
-  let options = false;
-
+  /** What is entered into the options stays until there are other proposals. */
+  const options = { open: false, of: "", form: h("form") };
+  let looked = store.state.subject;
   const draw = () => {
-    const { faults, version, repair } = store.state;
+    const { faults, version, repair, subject } = store.state;
+    if (panel.hidden) return;
     if (!faults || !version || !repair) return fill(panel, h("p", { class: "busy" }, t("busy")));
-    const said = [born(store, repairing), faults.length === 0 && h("p", { class: "hint" }, version.checked_at ? t("faults.none") : t("faults.unchecked"))];
-    fill(panel, said, faults.length > 0 && [head, work, list, foot]);
-    if (faults.length === 0) return;
-    fill(head, filters(store, repairing));
-    fill(work, offer(store, repairing, options, (on) => { options = on; draw(); }));
-    rows();
-    applying();
-  };
-  const rows = () => {
-    const { faults, version, repair } = store.state;
-    if (!faults || !version || !repair) return;
-    const scrolled = panel.closest("[role=tabpanel]")?.scrollTop ?? 0;
-    const proposals = new Map(repair.table?.stale ? [] : repair.table?.proposals.map((one) => [one.number, one]));
-    const all = listed(faults, repair);
-    fill(list, all.length === 0 && h("li", { class: "hint" }, t("faults.no-match")), all.map((fault) => row(store, actions, repairing, fault, proposals.get(fault.number))));
     const page = panel.closest("[role=tabpanel]");
-    if (page) page.scrollTop = scrolled;
-  };
-  const applying = () => {
-    const { repair, version } = store.state;
-    const count = repair?.accepted.size ?? 0;
-    foot.hidden = count === 0 || !version || Boolean(repair?.job);
-    if (foot.hidden) return;
+    const scrolled = page?.scrollTop ?? 0;
     fill(
-      foot,
-      h("span", {}, t("repair.accepted", count), h("small", { class: "block" }, t("repair.apply.lead", version?.version ?? ""))),
-      h("button", { type: "button", class: "quiet", id: "repair-clear", onclick: () => repairing.acceptAll(false) }, t("repair.clear")),
-      h("button", { type: "button", class: "button main", id: "repair-apply", onclick: () => repairing.apply() }, t("repair.apply")),
+      panel,
+      born(store, repairing),
+      faults.length === 0 && h("p", { class: "hint" }, version.checked_at ? t("faults.none") : t("faults.unchecked")),
+      faults.length > 0 && [
+        h("div", { class: "list-head" }, filters(store, repairing)),
+        h("div", { class: "repair-work" }, offer(store, repairing, options, redraw)),
+        rows(store, actions, repairing),
+        applying(store, repairing),
+      ],
     );
+    if (page) page.scrollTop = scrolled;
+    if (subject !== looked) panel.querySelector("li.chosen")?.scrollIntoView({ block: "nearest" });
+    looked = subject;
   };
-  const mark = () => {
-    rows();
-    panel.querySelector("li.chosen")?.scrollIntoView({ block: "nearest" });
-  };
-  store.on(["faults", "version", "language", "repair", "me"], draw);
-  store.on(["subject"], mark);
-  draw();
+  const redraw = redrawing(panel, draw);
+  store.on(["faults", "version", "language", "repair", "me", "subject", "tab"], redraw);
+  redraw();
   return panel;
+}
+
+/** @param {Store} store @param {Actions} actions @param {Repairing} repairing */
+function rows(store, actions, repairing) {
+  const { faults, repair } = store.state;
+  const proposals = new Map(repair?.table?.stale ? [] : repair?.table?.proposals.map((one) => [one.number, one]));
+  const all = listed(faults ?? [], repair);
+  return h(
+    "ol",
+    { class: "faults", id: "faults" },
+    all.length === 0 && h("li", { class: "hint" }, t("faults.no-match")),
+    all.map((fault) => row(store, actions, repairing, fault, proposals.get(fault.number))),
+  );
+}
+
+/** What is accepted and not yet written. @param {Store} store @param {Repairing} repairing */
+function applying(store, repairing) {
+  const { repair, version } = store.state;
+  if (!repair || !version || repair.accepted.size === 0 || repair.job) return null;
+  return h(
+    "div",
+    { class: "repair-foot", id: "repair-foot" },
+    h("span", {}, t("repair.accepted", repair.accepted.size), h("small", { class: "block" }, t("repair.apply.lead", version.version))),
+    h("button", { type: "button", class: "quiet", id: "repair-clear", onclick: () => repairing.acceptAll(false) }, t("repair.clear")),
+    h("button", { type: "button", class: "button main", id: "repair-apply", onclick: () => repairing.apply() }, t("repair.apply")),
+  );
 }
 
 /** In a draft that repairs were accepted into: what it is, and the way back. @param {Store} store @param {Repairing} repairing */
@@ -141,18 +148,20 @@ function filters(store, repairing) {
 /** Where repairs are asked for, and what was proposed in all.
  * @param {Store} store
  * @param {Repairing} repairing
- * @param {boolean} open whether the options are shown
- * @param {(open: boolean) => void} onopen
+ * @param {{ open: boolean, of: string, form: HTMLFormElement }} options
+ * @param {() => void} redraw
  */
-function offer(store, repairing, open, onopen) {
-  const { repair, version } = store.state;
+function offer(store, repairing, options, redraw) {
+  const { repair, version, language } = store.state;
   if (!repair || !version) return null;
   const { table, job } = repair;
   if (job) return progress(job);
   const ask = (/** @type {string} */ words, /** @type {string} */ look) =>
     repairing.may && h("button", { type: "button", class: `button ${look}`, id: "repair-propose", onclick: () => repairing.propose() }, words);
-  const settings = repairing.may && h("button", { type: "button", class: "quiet", id: "repair-settings", "aria-expanded": String(open), onclick: () => onopen(!open) }, t("repair.settings"));
-  const form = open && settings && optionsForm(store, repairing);
+  const settings = repairing.may && h("button", { type: "button", class: "quiet", id: "repair-settings", "aria-expanded": String(options.open), onclick: () => { options.open = !options.open; redraw(); } }, t("repair.settings"));
+  const of = [version.version, table?.made_at, language].join();
+  if (of !== options.of) Object.assign(options, { of, form: optionsForm(store, repairing) });
+  const form = options.open && settings && options.form;
   if (!table) {
     return repairing.may
       ? [h("div", { class: "buttons" }, ask(t("repair.propose"), "main"), settings), h("p", { class: "hint" }, t("repair.propose.lead", version.version)), form]
@@ -299,8 +308,8 @@ function suggestion(store, repairing, fault, proposal, { chosen, accepted }) {
       status === "proposed" && repairing.may && h(
         "span",
         { class: "decide" },
-        h("button", { type: "button", class: "verdict-yes", "aria-pressed": String(accepted), disabled: busy, onclick: () => repairing.accept(number, !accepted) }, t("proposal.accept")),
-        h("button", { type: "button", class: "verdict-no", "aria-pressed": String(declined !== null), disabled: busy, onclick: () => repairing.decline(number, declined === null) }, declined ? t("proposal.take-back") : t("proposal.decline")),
+        h("button", { type: "button", class: "verdict-yes", "data-accept": number, "aria-pressed": String(accepted), disabled: busy, onclick: () => repairing.accept(number, !accepted) }, t("proposal.accept")),
+        h("button", { type: "button", class: "verdict-no", "data-decline": number, "aria-pressed": String(declined !== null), disabled: busy, onclick: () => repairing.decline(number, declined === null) }, declined ? t("proposal.take-back") : t("proposal.decline")),
       ),
     ),
     declined && h("p", { class: "hint" }, t("proposal.declined-by", declined.by, figures.moment(declined.at))),
@@ -332,7 +341,7 @@ function flow(proposal) {
 /** @param {string} action @param {string} name */
 const strategyWords = (action, name) => (KNOWN.has(action) ? t(`strategy.${action}`) : name);
 
-const KNOWN = new Set(["longest_border", "most_households", "fewest_households", "priority", "exception", "refuse", "mend"]);
+const KNOWN = new Set(["longest_border", "most_households", "fewest_households", "priority", "exception", "refuse", "mend", "settled"]);
 
 /** Area of every zone concerned before and after. @param {RepairProposal} proposal */
 function changes(proposal) {
