@@ -58,14 +58,17 @@ class Fusion:
     conflicts
         Places where borders disagree; see ``geo.fusion.conflicts.find_conflicts``.
     proposal
-        New grids: ``code, name, kind, leading, sources, cells, area_m2``, the counts, ``rule``, ``explanation``,
-        ``geometry``. A valid coverage, each grid in one piece.
+        New grids: ``code, name, kind, leading`` (zone of the leading layer it comes from, if any), ``sources`` (old
+        grids of each layer, most ground first), ``cells, area_m2``, the counts, ``rule`` (how it breaks the rules of
+        size and why nothing better was found; empty when it does not, or when no household is known),
+        ``explanation``, ``geometry``. A valid coverage, each grid in one piece.
     unassigned
         Subjects in no cell: ``kind, reason, count, people``.
     leading
         Code of the leading layer, and whether the planner set it.
     agreed_kept
-        Part of the length of borders on which all layers agree that the proposal keeps.
+        Part of the length of borders on which all layers that cover both sides agree, two at least, that the proposal
+        keeps: estates and buildings may move such a border, and a piece that is cut off may join across one.
     """
 
     cells: gpd.GeoDataFrame
@@ -97,22 +100,27 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
     layers
         Code of each layer → its zones: column ``code`` and polygons; ``kind`` (``dedicated`` zones are exempt from
         rules of size) where known. Gaps, overlaps and omissions are allowed and reported, invalid rings are not.
+        Ground that several zones of a layer claim counts for the first by row, as in ``geo.assignment``. The order of
+        layers decides only between equals.
     boundary
-        The territory in EPSG:4490. Ground of it that no layer covers becomes cells too; zones beyond it are kept as
-        cells that the proposal leaves out. Without it, the proposal covers what some layer covers.
+        The territory in EPSG:4490, with holes and of several parts if need be. Ground of it that no layer covers
+        becomes cells too; zones beyond it are kept as cells that the proposal leaves out. Without it, the proposal
+        covers what some layer covers.
     estates, buildings
-        Polygons that the proposal must not cut.
+        Polygons that the proposal does not cut, each part of a multipolygon by itself; only the borders of the
+        territory and of parents may, which are not fusion's to move.
     streets
         Lines that borders should follow where layers differ.
     subjects
-        Columns ``kind``, ``people``; households, businesses and institutions are counted.
+        Columns ``kind``, ``people``; households, businesses and institutions are counted, each in one cell: on a
+        border in that immediately east, else north, on the outline of the territory in one inside.
     parents
         Zones (communities, say) that no proposed grid may cross.
     leading
         Code of the layer that decides where layers differ. None lets them vote.
     pins
-        Number of a cell (as in ``cells`` of the same input) → code of the zone of the leading layer it must go to.
-        Naming pins needs ``leading``.
+        Number of a cell (as in ``cells`` of the same input) → code of the zone of the leading layer it must go to,
+        with the estate it is part of. Naming pins needs ``leading``.
     profile
         Thresholds.
 
@@ -125,7 +133,8 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
     ------
     ZonesError
         When layers cannot be overlaid: fewer than two, more than eight, empty, without or with double codes, not
-        polygons, invalid rings; when ``leading`` or a pin names what does not exist.
+        polygons, invalid rings; when ``leading`` or a pin names what does not exist, when pins contradict each other
+        or would tear a grid; when the boundary is no valid polygon or no layer lies in it; when subjects have no kind.
     MixedReferenceError, UndeclaredReferenceError
         When a layer has no reference.
 

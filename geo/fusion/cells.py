@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FEWEST_LAYERS, MOST_LAYERS = 2, 8
 _POLYGON, _MULTIPOLYGON = 3, 6
 _POLYGONS = (_POLYGON, _MULTIPOLYGON)
+_TOUCH_M2 = 0.5
+"""Footprints that share no more ground than this do but touch."""
+
 _SHOWN = 5
 """Codes that a message names."""
 
@@ -265,6 +268,16 @@ def _cut_footprints(
     for layer in layers:
         held = shapely.STRtree(layer.shapes).query(shapes, predicate="covered_by")[0]
         safe &= np.isin(np.arange(len(shapes)), held)
+    # the outline of one that is kept whole may become a border: what lies across it is at stake too
+    fresh = ~safe
+    while fresh.any() and safe.any():
+        others, cutting = np.flatnonzero(safe), shapes[fresh]
+        own, by = shapely.STRtree(cutting).query(shapes[others], predicate="overlaps")
+        shared = to_metric(
+            gpd.GeoSeries(shapely.intersection(shapes[others[own]], cutting[by]), crs=INTERNAL_CRS)
+        )
+        fresh = np.isin(np.arange(len(shapes)), others[own[shared.area.to_numpy() > _TOUCH_M2]])
+        safe &= ~fresh
     return np.asarray(shapes[~safe])
 
 

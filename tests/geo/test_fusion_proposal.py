@@ -51,6 +51,20 @@ def test_parts_of_an_estate_that_do_not_touch_are_kept_whole_each_by_itself() ->
     assert together(fused, (1.7, 0.5), (2.2, 0.5), (0.5, 0.5))
 
 
+def test_a_building_across_the_outline_of_a_cut_estate_is_not_cut_by_it() -> None:
+    """The building lies in one grid of both departments, half of it in an estate that goes to the other side."""
+    layer = drawn("AABB AABB")
+    estate, building = ground(1.8, 0.4, 2.6, 1.0), ground(1.7, 0.5, 1.9, 0.6)
+    fused = fuse(
+        {"party": layer, "order": layer},
+        estates=footprints(estate),
+        buildings=footprints(building, ground(0.5, 0.5, 0.6, 0.6)),
+        profile=NO_SIZES,
+    )
+    assert fused.proposal.covers(building).sum() == 1
+    assert fused.proposal.covers(estate).sum() == 1
+
+
 def test_a_parents_border_cuts_an_estate_and_no_grid_crosses_it() -> None:
     """Whether the estate lies in one grid of both departments or in two: the community's border goes through it."""
     parents = drawn("PPPQQQ")
