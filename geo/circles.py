@@ -9,6 +9,9 @@
 ``street_m``), and blocks that the discs enclose are filled up to ``fill_m2``. A wider circle also takes in the
 narrower one of its station with a margin of 5 cm, so circles are nested exactly: 5 ⊂ 10 ⊂ 15 minutes. The circle of all
 stations together is the union of theirs.
+
+:func:`screening_circles` draws straight-line buffers instead. They claim too much (rivers, railways and walls do not
+stop them) and are for 初筛 only.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from geo.crs import INTERNAL_CRS, quantise
+from geo.crs import INTERNAL_CRS, metric_crs, quantise
 from geo.errors import NetworkError
 from geo.network import MAX_ACCESS_M, Snaps, StreetNetwork
 from geo.records import SUBJECT_KINDS
@@ -46,6 +49,8 @@ FILL_M2 = 40_000.0
 
 _NESTING_M = 0.05
 _BANDS = 4
+SCREENING_METHOD = "初筛(直线距离)"
+NETWORK_METHOD = "路网步行"
 
 
 def _limits_m(minutes: Sequence[float], walk_speed_mps: float) -> tuple[list[float], Floats]:
@@ -93,7 +98,7 @@ def service_circles(
     -------
     GeoDataFrame
         Columns ``station`` (code; None for all stations together, last), ``minutes``, ``walk_speed_mps``,
-        ``area_m2`` and ``geometry`` (MultiPolygon, EPSG:4490, possibly empty). One row per station and
+        ``area_m2``, ``method`` and ``geometry`` (MultiPolygon, EPSG:4490, possibly empty). One row per station and
         time, stations in the order given, minutes ascending.
 
     Raises
@@ -123,17 +128,61 @@ def service_circles(
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = list(pool.map(one, range(len(places))))
-    return _frame(stations, wanted, drawn, network, walk_speed_mps)
+    return _circle_frame(stations, wanted, drawn, network, walk_speed_mps, NETWORK_METHOD)
+
+
+def screening_circles(
+    stations: gpd.GeoDataFrame,
+    minutes: Sequence[float] = MINUTES,
+    *,
+    walk_speed_mps: float = WALK_SPEED_MPS,
+) -> gpd.GeoDataFrame:
+    """Draw straight-line buffers around stations, for 初筛 (screening) where no streets are known.
+
+    They claim more than anybody can walk; ``method`` says so in every row.
+
+    Parameters
+    ----------
+    stations, minutes, walk_speed_mps
+        As for :func:`service_circles`.
+
+    Returns
+    -------
+    GeoDataFrame
+        As of :func:`service_circles`.
+    """
+    wanted, limits = _limits_m(minutes, walk_speed_mps)
+    crs = metric_crs(stations.geometry.to_crs(INTERNAL_CRS).to_numpy())
+    points = stations.geometry.to_crs(crs).to_numpy()
+    there = ~(shapely.is_missing(points) | shapely.is_empty(points))
+    drawn = [
+        [shapely.buffer(point, limit, quad_segs=16) if ok else shapely.Polygon() for limit in limits]
+        for point, ok in zip(points, there, strict=True)
+    ]
+    back = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    return _frame(stations, wanted, drawn, back, walk_speed_mps, SCREENING_METHOD)
+
+
+def _circle_frame(
+    stations: gpd.GeoDataFrame,
+    minutes: list[float],
+    drawn: list[list[Any]],
+    network: StreetNetwork,
+    walk_speed_mps: float,
+    method: str,
+) -> gpd.GeoDataFrame:
+    back = Transformer.from_crs(network.crs, network.crs.geodetic_crs, always_xy=True)
+    return _frame(stations, minutes, drawn, back, walk_speed_mps, method)
 
 
 def _frame(
     stations: gpd.GeoDataFrame,
     minutes: list[float],
     drawn: list[list[Any]],
-    network: StreetNetwork,
+    back: Transformer,
     walk_speed_mps: float,
+    method: str,
 ) -> gpd.GeoDataFrame:
-    back = Transformer.from_crs(network.crs, network.crs.geodetic_crs, always_xy=True)
     codes = [None if code is None else str(code) for code in stations["code"]] if "code" in stations else []
     together = [shapely.union_all([shapes[k] for shapes in drawn]) for k in range(len(minutes))]
     metric = np.array([shape for shapes in [*drawn, together] for shape in shapes], dtype=object)
@@ -148,6 +197,7 @@ def _frame(
             "minutes": minutes * (len(drawn) + 1),
             "walk_speed_mps": walk_speed_mps,
             "area_m2": shapely.area(metric),
+            "method": method,
         },
         geometry=[_multi(shape) for shape in shapes],
         crs=INTERNAL_CRS,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, Point
 
-from geo.circles import coverage_of, nearest_station, nearest_stations, service_circles
+from geo.circles import coverage_of, nearest_station, nearest_stations, screening_circles, service_circles
 from geo.errors import NetworkError
 from geo.network import StreetNetwork
 
@@ -146,6 +146,12 @@ def test_times_and_speeds_have_to_be_positive() -> None:
             service_circles(network, where, minutes, walk_speed_mps=speed)
 
 
+def test_screening_circles_say_what_they_are() -> None:
+    circles = screening_circles(stations((0, 0)), (5, 10))
+    assert circles["method"].str.contains("初筛").all()
+    assert circles["area_m2"].tolist()[:2] == pytest.approx([math.pi * 300**2, math.pi * 600**2], rel=0.01)
+
+
 def test_the_nearest_station_is_the_one_with_the_shortest_walk() -> None:
     # Across the river the station is 100 m away in a straight line and 1.1 km on foot over the bridge.
     network = town([[(0, 0), (500, 0)], [(500, 0), (500, 100)], [(500, 100), (0, 100)], [(0, 0), (-400, 0)]])
@@ -223,7 +229,6 @@ def test_monaco_is_reached_on_foot() -> None:
     circles = service_circles(network, two)
     assert circles["area_m2"].is_monotonic_increasing or circles["area_m2"].gt(0).all()
     # Nobody who is reached stands farther from the polygon than the straight line to the street allows.
-    stations_m, circles_m = two.geometry.to_crs(network.crs), circles.geometry.to_crs(network.crs)
-    for row, shape in enumerate(circles_m.iloc[:6]):
-        straight = stations_m.iloc[row // 3].buffer(300.0 * (row % 3 + 1))
-        assert shape.difference(straight.buffer(2.0)).is_empty
+    straight = screening_circles(two)
+    for shape, wide in zip(circles.geometry, straight.geometry, strict=True):
+        assert shape.difference(wide.buffer(2e-5)).is_empty
