@@ -38,6 +38,10 @@ const ROLES = ["网格长", "专职网格员", "兼职网格员", "微网格员"
 /** @param {string} role */
 export const roleName = (role) => (ROLES.includes(role) ? t(`role.staff.${ROLES.indexOf(role)}`) : role);
 
+/** A button that takes a row of a form away. @param {() => void} onclick */
+export const removal = (onclick) =>
+  h("button", { type: "button", class: "quiet square", title: t("staff.remove"), "aria-label": t("staff.remove"), onclick }, icon(ICONS.close));
+
 /**
  * Rows of role and name, added and taken away. What a row had besides (a telephone that is not shown) stays with it.
  *
@@ -70,20 +74,10 @@ export function staffForm(staff) {
             autocomplete: "off",
             oninput: (/** @type {Event} */ event) => (person.name = /** @type {HTMLInputElement} */ (event.target).value),
           }),
-          h(
-            "button",
-            {
-              type: "button",
-              class: "quiet square",
-              title: t("staff.remove"),
-              "aria-label": t("staff.remove"),
-              onclick: () => {
-                rows.splice(index, 1);
-                draw();
-              },
-            },
-            icon(ICONS.close),
-          ),
+          removal(() => {
+            rows.splice(index, 1);
+            draw();
+          }),
         );
       }),
     );

@@ -1,7 +1,8 @@
 // The list of plans, and the form of who may see and edit one.
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
+import { removal } from "./forms.js";
 
 /** @typedef {import("../contract").PlanEntry} PlanEntry */
 /** @typedef {(plan: PlanEntry) => void} Act */
@@ -85,20 +86,10 @@ export function sharingForm(plan, candidates) {
             { "aria-label": t("share.role"), onchange: (/** @type {Event} */ event) => (row.role = /** @type {HTMLSelectElement} */ (event.target).value) },
             ["editor", "viewer"].map((role) => h("option", { value: role, selected: role === row.role }, t(`share.${role}`))),
           ),
-          h(
-            "button",
-            {
-              type: "button",
-              class: "quiet square",
-              title: t("staff.remove"),
-              "aria-label": t("staff.remove"),
-              onclick: () => {
-                rows.splice(index, 1);
-                draw();
-              },
-            },
-            icon(ICONS.close),
-          ),
+          removal(() => {
+            rows.splice(index, 1);
+            draw();
+          }),
         ),
       ),
     );

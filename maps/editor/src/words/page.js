@@ -11,7 +11,6 @@ export default {
   "search": ["搜索", "Search"],
   "search.placeholder": ["搜索地址、网格编码、名称…", "Search an address, zone code or name…"],
   "search.none": ["没有找到“{0}”。按回车键按地址查询网格。", "Nothing found for “{0}”. Press Enter to look it up as an address."],
-  "search.busy": ["正在查找…", "Searching…"],
   "search.address": ["地址", "Address"],
   "search.zone": ["网格", "Zone"],
   "search.station": ["服务站", "Station"],
