@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,14 @@ from api.cli.sources import (
     Level,
     Reading,
     Subjects,
+    SubjectsDeclared,
     TableName,
     is_file,
     read_area,
     read_areas,
     read_subjects,
     read_zones,
+    refuse_same_file,
     save,
 )
 from api.store import checks
@@ -40,7 +43,7 @@ SEVERITY_NAMES = {"error": "错误", "warning": "提示"}
 def check(  # noqa: PLR0913  options of a command
     source: Annotated[str, typer.Argument(help="版本号 (或辖区编码，取其最新版本)，或网格文件")],
     *,
-    limit: Annotated[int, typer.Option(help="最多列出几处")] = 30,
+    limit: Annotated[int, typer.Option(help="最多列出几处", min=0)] = 30,
     fail: Annotated[bool, typer.Option("--fail", help="有错误时以状态码 2 结束 (供脚本使用)")] = False,
     output: Annotated[
         Path | None,
@@ -55,21 +58,23 @@ def check(  # noqa: PLR0913  options of a command
     parents: Annotated[Path | None, typer.Option(help="上级网格文件 (例如社区)")] = None,
     exceptions: Exceptions = None,
     subjects: Subjects = None,
+    subjects_declared: SubjectsDeclared = None,
 ) -> None:
     """Find the faults of every level of a version, or of the zones of a file."""
     if is_file(source):
         path, reading = Path(source), Reading(declared, table_name, level)
+        refuse_same_file(output, path, boundary, parents, exceptions, subjects)
         with progress_bar(f"检查 {path.name}") as progress:
             progress(0.0, "读取网格")
             zones = read_zones(path, reading, lenient=True)
-            others = Reading(declared)
+            others = Reading(fallback=declared)
             progress(0.3, f"检查 {len(zones):,} 个网格")
             faults = find_faults(
                 zones,
                 read_area(boundary, others),
                 parents=None if parents is None else read_zones(parents, others),
                 exceptions=read_areas(exceptions, others),
-                subjects=read_subjects(subjects, others),
+                subjects=read_subjects(subjects, replace(others, declared=subjects_declared)),
                 noun=LEVELS[zones["level"].iloc[0]].name,
             )
         title = path.name

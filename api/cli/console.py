@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import (
@@ -17,9 +20,11 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from typer import rich_utils
 from typer.core import TyperGroup
 
-from geo.errors import BadRecordsError, GeoError
+from api.settings import Settings
+from geo.errors import BadRecordsError, FileFormatError, GeoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +36,16 @@ err = Console(stderr=True)
 """Progress and failures: not part of a result that is piped on."""
 
 FAULTS_SHOWN = 50
+
+rich_utils.ARGUMENTS_PANEL_TITLE = "参数"
+rich_utils.OPTIONS_PANEL_TITLE = "选项"
+rich_utils.COMMANDS_PANEL_TITLE = "命令"
+rich_utils.ERRORS_PANEL_TITLE = "命令写法不对"
+rich_utils.RICH_HELP = "用 [blue]'{command_path} {help_option}'[/] 查看用法。"
+rich_utils.ABORTED_TEXT = "已取消。"
+
+# GDAL's remarks on single features: what matters of them is reported with its row.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pyogrio\.")
 
 
 class Group(TyperGroup):
@@ -47,6 +62,33 @@ class Group(TyperGroup):
         except GeoError as error:
             show_failure(error)
             raise typer.Exit(1) from error
+        except ValidationError as error:
+            if error.title != Settings.__name__:
+                raise
+            show_failure(_wrong_settings(error))
+            raise typer.Exit(1) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of the output has gone: click ends quietly
+                raise
+            show_failure(_unusable(error))
+            raise typer.Exit(1) from error
+
+
+def _wrong_settings(error: ValidationError) -> GeoError:
+    told = [f"ONEGRID_{str(fault['loc'][0]).upper()} ({fault['msg']})" for fault in error.errors()]
+    return GeoError(
+        f"设置的值不对: {'、'.join(told)}。",
+        "settings that cannot be used",
+        remedy="请改正或删去这些环境变量；可用的设置见 .docs/REFERENCE.md。",
+    )
+
+
+def _unusable(error: OSError) -> GeoError:
+    return FileFormatError(
+        f"无法读写{f'“{error.filename}”' if error.filename else '文件'}: {error.strerror or error}。",
+        str(error),
+        remedy="请检查路径、权限与磁盘空间，并关闭正在使用它的程序。",
+    )
 
 
 def new_app(meaning: str, *, group: type[Group] = Group) -> typer.Typer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from api.cli.console import out, progress_bar, say, show_faults, table, warn
+from api.cli.sources import Columns, Encoding, Reading, SheetName, TableName, named_columns, read_area
 from api.store import assignments, places, register_loads, versions
 from api.store.bulk import area_of
 from api.store.engine import session
@@ -18,6 +19,7 @@ from geo.errors import FileFormatError
 from geo.files.words import LEVEL_WORDS
 
 if TYPE_CHECKING:
+    from shapely import MultiPolygon, Polygon
     from sqlalchemy.orm import Session
 
     from api.store.places import LoadReport
@@ -35,7 +37,7 @@ class RecordKind(StrEnum):
     register = "register"
 
 
-OSM_SUFFIX = ".pbf"
+OSM_SUFFIXES = (".pbf", ".osm")
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,10 @@ def load(  # noqa: PLR0913  options of a command
     ] = None,
     layer: Annotated[str | None, typer.Option(help="网格所属图层，例如 grid、party")] = None,
     level: Annotated[str | None, typer.Option(help="网格所属层级，例如 community、grid")] = None,
-    table_name: Annotated[str | None, typer.Option("--table", help="GeoPackage 里的图层名")] = None,
-    sheet: Annotated[str | None, typer.Option(help="Excel 工作表名")] = None,
-    encoding: Annotated[str | None, typer.Option(help="文字编码 (默认自动识别 UTF-8 / GBK)")] = None,
+    table_name: TableName = None,
+    sheet: SheetName = None,
+    encoding: Encoding = None,
+    column: Columns = None,
     boundary: Annotated[
         Path | None, typer.Option(help="辖区边界文件: 辖区不存在时据此新建", exists=True)
     ] = None,
@@ -77,7 +80,7 @@ def load(  # noqa: PLR0913  options of a command
     no_assign: Annotated[bool, typer.Option("--no-assign", help="加载管理对象后不重新分配")] = False,
 ) -> None:
     """Load one file in one transaction: all of it, or nothing and every fault at once."""
-    if file.suffix == OSM_SUFFIX:
+    if file.suffix.lower() in OSM_SUFFIXES:
         _load_osm(file, territory, name, replace=replace)
         return
     if kind is None:
@@ -88,34 +91,44 @@ def load(  # noqa: PLR0913  options of a command
         _load_register(file, territory, level or "grid", sheet, encoding)
         return
     content = cast("Kind", kind.value)
-    with session() as opened:
-        if not places.is_loaded(opened, territory):
-            options = NewTerritory(name, boundary, source, date)
-            _make_territory(opened, territory, options, file, kind, declared)
+    options: dict[str, Any] = {
+        "declared": declared,
+        "columns": named_columns(column, content),
+        "layer": table_name,
+        "level": level,
+        "sheet": sheet,
+        "encoding": encoding,
+        "skip_bad_rows": skip_bad_rows,
+    }
     with progress_bar(f"加载 {file.name}") as progress, session() as opened:
+        if not places.is_loaded(opened, territory):
+            new = NewTerritory(name, boundary, source, date)
+            if boundary is not None:
+                whole = read_area(boundary, Reading(fallback=declared))
+            elif kind is RecordKind.zones:
+                whole = area_of(files.read(file, content, **options).frame.union_all())
+            else:
+                whole = None
+            _make_territory(opened, territory, new, whole, boundary or file)
         _, area = places.levels_and_boundary(opened, territory)
-        chunks = files.read_chunks(
-            file,
-            content,
-            declared=declared,
-            layer=table_name,
-            level=level,
-            sheet=sheet,
-            encoding=encoding,
-            territory=area,
-            skip_bad_rows=skip_bad_rows,
-        )
         report = places.load_records(
             opened,
             territory,
             content,
-            chunks,
+            files.read_chunks(file, content, territory=area, **options),
             layer=layer,
             level=level,
             replace=replace,
             progress=progress,
             expected_rows=_rows_of(file),
         )
+        if not report.counts[content] and not len(report.rejected):
+            # With --replace, what was there would be gone for nothing.
+            raise FileFormatError(
+                f"“{file.name}”里没有数据行，什么也没有改动。",
+                f"{file.name} has no rows",
+                remedy="请检查文件、工作表或图层。",
+            )
     _show(report, file)
     if kind is RecordKind.subjects and not no_assign:
         _assign_again(territory)
@@ -141,22 +154,20 @@ def _load_osm(file: Path, territory: str, name: str | None, *, replace: bool) ->
 
 
 def _make_territory(
-    opened: Session, territory: str, options: NewTerritory, file: Path, kind: RecordKind, declared: str | None
+    opened: Session, territory: str, options: NewTerritory, area: MultiPolygon | Polygon | None, origin: Path
 ) -> None:
     """Make a territory whose polygon is that of a boundary file, or of the zones to be loaded."""
-    origin = options.boundary or (file if kind is RecordKind.zones else None)
-    if origin is None:
+    if area is None:
         raise FileFormatError(
             f"辖区“{territory}”还不存在。",
             f"no territory {territory!r}",
             remedy="请先加载它的网格 (--kind zones)，或用 --boundary 指定边界文件 (另可加 --name --source --date)。",
         )
-    frame = files.read(origin, "zones", declared=declared, level="street").frame
     places.new_territory(
         opened,
         territory,
         options.name or territory,
-        area_of(frame.union_all()),
+        area,
         source=options.source or f"文件 {origin.name}",
         date=options.date or "日期未注明",
     )

@@ -18,6 +18,7 @@ from api.cli.sources import (
     read_polygons,
     read_subjects,
     read_zones,
+    refuse_same_file,
     save,
 )
 from api.store import partitions
@@ -86,7 +87,9 @@ def propose(  # noqa: PLR0913  options of a command
             seed=seed,
         )
         with progress_bar("划格建议") as progress:
-            place = _place(dict(_named_file(each) for each in sources), declared, level)
+            given = dict(_named_file(each) for each in sources)
+            refuse_same_file(output, *given.values())
+            place = _place(given, declared, level)
             made = propose_grids(place, options, level=level, progress=progress)
         _show("划格建议", made)
         _write(made, output or Path("proposal.gpkg"))
@@ -155,13 +158,13 @@ def _only(sources: list[str]) -> str:
 
 
 def _place(given: Mapping[str, Path], declared: str | None, level: str) -> Place:
-    reading = Reading(declared)
+    reading = Reading(fallback=declared)
     subjects = read_subjects(given.get("subjects"), reading)
     exceptions = read_areas(given.get("exceptions"), reading)
     return Place(
         boundary=read_area(given.get("boundary"), reading),
         parents=_zones(given.get("within"), reading),
-        current=_zones(given.get("current"), Reading(declared, level=level)),
+        current=_zones(given.get("current"), Reading(level=level, fallback=declared)),
         streets=None
         if "streets" not in given
         else files.read(given["streets"], "streets", declared=declared).frame,

@@ -12,26 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import geopandas as gpd
+import numpy as np
 import typer
 
 from api.cli.console import say, warn
 from api.store.bulk import area_of
 from api.store.refusals import InvalidRequestError
 from geo import files
-from geo.errors import FileFormatError, ZonesError
-from geo.files.words import LEVEL_WORDS
+from geo.errors import FileFormatError, UndeclaredReferenceError, ZonesError
+from geo.files.session import ARCHIVE_SUFFIX
+from geo.files.session import SUFFIXES as READABLE
+from geo.files.words import GEOMETRY_HEADINGS, LEVEL_WORDS, plain
+from geo.records import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from shapely import MultiPolygon, Polygon
 
-SUFFIXES = (
-    ".geojson", ".json", ".geojsonl", ".gpkg", ".shp", ".fgb", ".zip", ".parquet", ".geoparquet", ".csv", ".tsv",
-    ".txt", ".xlsx", ".xls", ".ods",
-)  # fmt: skip
-"""What a file of zones or subjects may be; a version's code never ends in one of these."""
+    from geo.records import Kind
+
+SUFFIXES = (*READABLE, ARCHIVE_SUFFIX, ".pbf", ".osm")
+"""What a file may be; a version's code never ends in one of these."""
 
 CODES_SHOWN = 5
 
@@ -39,7 +42,19 @@ Declared = Annotated[
     str | None, typer.Option("--crs", help="文件的坐标系: EPSG:4490、GCJ-02、BD-09 …；文件未注明时必填")
 ]
 Level = Annotated[str | None, typer.Option(help="文件: 网格的层级，例如 grid；版本: 只处理这一层级")]
-TableName = Annotated[str | None, typer.Option("--table", help="GeoPackage 里的图层名")]
+TableName = Annotated[str | None, typer.Option("--table", help="GeoPackage 里的图层名，或 .zip 里的文件名")]
+SheetName = Annotated[str | None, typer.Option("--sheet", help="Excel 工作表名")]
+Encoding = Annotated[str | None, typer.Option(help="文字编码 (默认自动识别 UTF-8 / GBK)")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", help="哪一列是什么，可写多次: 编码=房屋编号；每一行都相同的值写两个等号: 类别==户"
+    ),
+]
+SubjectsDeclared = Annotated[
+    str | None,
+    typer.Option("--subjects-crs", help="管理对象文件的坐标系 (默认取文件自带的；文件未注明则同 --crs)"),
+]
 Boundary = Annotated[Path | None, typer.Option(help="辖区边界文件")]
 Exceptions = Annotated[Path | None, typer.Option(help="豁免范围文件 (河湖、外单位用地)")]
 Subjects = Annotated[Path | None, typer.Option(help="管理对象文件: 统计受影响的户数和人数")]
@@ -47,11 +62,24 @@ Subjects = Annotated[Path | None, typer.Option(help="管理对象文件: 统计�
 
 @dataclass(frozen=True)
 class Reading:
-    """How the zones of a file are read: reference, layer of a GeoPackage, level."""
+    """How a file is read.
+
+    Parameters
+    ----------
+    declared
+        Its reference.
+    table
+        Layer of a GeoPackage.
+    level
+        Of its zones.
+    fallback
+        Its reference if it names none itself: what is declared of another file of the same command.
+    """
 
     declared: str | None = None
     table: str | None = None
     level: str | None = None
+    fallback: str | None = None
 
 
 def is_file(source: str) -> bool:
@@ -81,17 +109,8 @@ def read_zones(path: Path, reading: Reading, *, lenient: bool = False) -> gpd.Ge
     BadRecordsError
         Rows that cannot be worked with, all of them.
     """
-    loaded = files.read(
-        path,
-        "zones",
-        declared=reading.declared,
-        layer=reading.table,
-        level=reading.level or "grid",  # of a file that does not say
-        lenient=True,
-    )
-    for line in loaded.warnings:
-        warn(line)
-    frame = loaded.frame
+    # The level is that of a file that does not say.
+    frame = _read(path, "zones", reading, layer=reading.table, level=reading.level or "grid", lenient=True)
     if reading.level is not None:
         chosen = LEVEL_WORDS.get(reading.level, reading.level)
         frame = frame[frame["level"] == chosen].reset_index(drop=True)
@@ -103,10 +122,11 @@ def read_zones(path: Path, reading: Reading, *, lenient: bool = False) -> gpd.Ge
             remedy="请用 --level 选择一个，例如 --level grid。",
         )
     if not len(frame):
+        what = f"层级为“{reading.level}”的网格" if reading.level else "网格"
         raise FileFormatError(
-            f"“{path.name}”里没有层级为“{reading.level}”的网格。",
-            f"{path.name} has no zones of level {reading.level}",
-            remedy="请核对 --level，或换一个文件。",
+            f"“{path.name}”里没有{what}。",
+            f"{path.name} has no zones" + (f" of level {reading.level}" if reading.level else ""),
+            remedy="请核对 --level，或换一个文件。" if reading.level else "请检查文件。",
         )
     if not lenient:
         _refuse_faulty(path, frame)
@@ -143,20 +163,77 @@ def read_polygons(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | Non
 
 def _shapes(path: Path, reading: Reading) -> gpd.GeoSeries:
     # Areas need no code: each is one by its place in the file.
-    frame = files.read(
-        path, "zones", declared=reading.declared, level="grid", columns={"code": "=area"}, lenient=True
-    ).frame
+    frame = _read(path, "zones", reading, level="grid", columns={"code": "=area"}, lenient=True)
+    bad = ~frame.geometry.is_valid.to_numpy()
+    if bad.any() or not len(frame):
+        rows = "、".join(str(row + 1) for row in np.flatnonzero(bad)[:CODES_SHOWN])
+        raise ZonesError(
+            f"“{path.name}”里{f'第 {rows} 个图形无效（边线自相交，或没有面积）' if rows else '没有图形'}。",
+            f"{path.name} has {'invalid shapes' if rows else 'no shapes'}",
+            remedy="请在 GIS 软件里修复几何（Fix geometries）后再用。" if rows else "请检查文件。",
+        )
     return frame.geometry
+
+
+def _read(path: Path, kind: Kind, reading: Reading, **options: Any) -> gpd.GeoDataFrame:  # noqa: ANN401
+    try:
+        loaded = files.read(path, kind, declared=reading.declared, **options)
+    except UndeclaredReferenceError:
+        if reading.declared is not None or reading.fallback is None:
+            raise
+        loaded = files.read(path, kind, declared=reading.fallback, **options)
+    for line in loaded.warnings:
+        warn(line)
+    return loaded.frame
 
 
 def read_subjects(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | None:
     """Return the subjects of a file; None without a file."""
     if path is None:
         return None
-    loaded = files.read(path, "subjects", declared=reading.declared)
-    for line in loaded.warnings:
-        warn(line)
-    return loaded.frame
+    return _read(path, "subjects", reading)
+
+
+def named_columns(given: Sequence[str] | None, kind: Kind) -> dict[str, str]:
+    """Return what ``--column`` says, ``编码=房屋编号`` and ``类别==户``, as ``{"code": "房屋编号", "kind": "=户"}``.
+
+    Raises
+    ------
+    InvalidRequestError
+        One is no pair, or names no column of this kind.
+    """
+    names = {plain(word): each.name for each in COLUMNS[kind] for word in (each.name, *each.aliases)}
+    names |= {plain(word): "geometry" for word in GEOMETRY_HEADINGS}
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, sign, heading = text.partition("=")
+        if plain(name) not in names or not sign or not heading.strip("= "):
+            raise InvalidRequestError(
+                f"--column “{text}”写法不对。",
+                f"--column {text!r} is no pair of a column and a heading",
+                remedy="例如 --column 编码=房屋编号；可指明的列: "
+                + "、".join(dict.fromkeys([*(each.name for each in COLUMNS[kind]), "geometry"]))
+                + "。",
+            )
+        found[names[plain(name)]] = heading.strip()
+    return found
+
+
+def refuse_same_file(output: Path | None, *sources: Path | None) -> None:
+    """Refuse to write over a file that is read.
+
+    Raises
+    ------
+    InvalidRequestError
+        The output is one of the sources.
+    """
+    for source in sources:
+        if output is not None and source is not None and output.resolve() == source.resolve():
+            raise InvalidRequestError(
+                f"结果不能写到原文件“{source}”上。",
+                f"the output {output} is a file that is read",
+                remedy="请用 -o 换一个文件名，原文件不变。",
+            )
 
 
 def save(tables: Mapping[str, pd.DataFrame], path: Path, first: str) -> None:

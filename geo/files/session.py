@@ -94,7 +94,7 @@ class Session:
             faults = pd.concat(self._failed, ignore_index=True)
             rows = faults["row"].nunique()
             much = "不能读取" if self._fatal else f"有 {rows:,} 行不合格"
-            skip = "" if self._fatal else "，或加 --skip-bad-rows 只载入合格的行"
+            skip = "" if self._fatal else "；载入和分配时可加 --skip-bad-rows 跳过不合格的行"
             raise BadRecordsError(
                 f"“{self.path.name}”{much}，共 {len(faults):,} 处问题；第一处：{_told(faults.iloc[0])}。",
                 f"{len(faults):,} faults in {rows:,} rows of {self.path.name}",
@@ -201,7 +201,7 @@ class Session:
                     column.name,
                     "",
                     f"缺少必需的列“{column.meaning.split(':')[0]}”；文件的列有：{listed}",
-                    f"请添加一列，列名可为：{names}；或指明哪一列是它。",
+                    f"请添加一列，列名可为：{names}；或用 --column {column.name}=列名 指明哪一列是它。",
                 )
         if self.kind == "zones" and self.level is None and "level" not in found and "level" not in constants:
             faults.add_fatal(
@@ -237,7 +237,13 @@ class Session:
             )
             ref = self._ref(raw.crs, None)
             shapes = raw.geometry
+            if raw.crs is not None and raw.implied and self.declared is None:
+                self._tell(f"“{self.path.name}”是 GeoJSON，未声明时按标准（RFC 7946）视为 WGS 84 经纬度。")
             if raw.crs is not None and self.declared is not None:
+                if not raw.implied and not raw.crs.is_projected and isinstance(reference(self.declared), str):
+                    self._tell(
+                        f"“{self.path.name}”自带坐标系 {raw.crs.name}，已按声明的 {self.declared} 处理。"
+                    )
                 shapes = _unproject(shapes, raw.crs, ref, self.declared)
             wanted = ~broken if required else np.zeros(len(raw.rows), dtype=bool)
             shapes = check_shapes(

@@ -57,6 +57,8 @@ class RawChunk:
         Which geometries could not be built, with the reason.
     crs
         The reference that the file itself names.
+    implied
+        The file says nothing: it is what the format's standard says then.
     faults
         ``(row, column, value, problem, remedy)`` of lines that are no rows at all.
     warnings
@@ -70,6 +72,7 @@ class RawChunk:
     geometry: NDArray[np.object_] | None = None
     broken: dict[int, str] = field(default_factory=dict)
     crs: CRS | None = None
+    implied: bool = False
     faults: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
     header: int = 0

@@ -119,9 +119,11 @@ def _layer_chunks(path: Path, chunk_rows: int, layer: str | None, encoding: str 
         if info.get("driver") == "GeoJSON":
             says, named = _geojson_crs(path)
             crs = named if says else crs
-        warnings = _format_warnings(path, info, says=says)
+        implied = not says and info.get("driver") in ("GeoJSON", "GeoJSONSeq")
+        warnings = _format_warnings(path, info)
         for start in range(0, max(total, 1), chunk_rows):
-            yield _features(path, layer, encoding, (start, chunk_rows), crs, warnings)
+            chunk = _features(path, layer, encoding, (start, chunk_rows), crs, warnings)
+            yield replace(chunk, implied=implied)
     except (
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,
@@ -173,17 +175,11 @@ def _layer(path: Path, layer: str | None) -> str | None:
     return layer if layer is not None or not names else names[0]
 
 
-def _format_warnings(path: Path, info: dict[str, Any], *, says: bool) -> tuple[str, ...]:
+def _format_warnings(path: Path, info: dict[str, Any]) -> tuple[str, ...]:
     warnings = []
     if any(word in str(info["geometry_type"]) for word in CURVED):
         warnings.append(f"“{path.name}”含有圆弧等曲线几何，已按短直线段近似。")
-    if info.get("driver") in ("GeoJSON", "GeoJSONSeq") and not says and _epsg(info["crs"]) == 4326:  # noqa: PLR2004
-        warnings.append(f"“{path.name}”是 GeoJSON，未声明时按标准（RFC 7946）视为 WGS 84 经纬度。")
     return tuple(warnings)
-
-
-def _epsg(crs: str | None) -> int | None:
-    return None if crs is None else CRS.from_user_input(crs).to_epsg()
 
 
 def _features(
