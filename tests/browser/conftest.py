@@ -30,6 +30,7 @@ from api.store import accounts, assignments, checks, circles, credentials, place
 from api.store.engine import make_engine
 from geo import files
 from geo.records import LEVELS, Place
+from tests.browser.towns import Town, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +38,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from sqlalchemy import Engine
+
+Layers = dict[str, dict[str, shapely.Polygon]]
+"""Zones by level and code."""
 
 PASSWORD = "Grids-of-a-town-7"  # noqa: S105  of an account that lives for one session of tests
 START_SECONDS = 90
 
 expect.set_options(timeout=20_000)  # a busy machine is no failure
+
+LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED", "ERR_CONNECTION_RESET")
 
 FLAGS = [
     "--headless",
@@ -68,8 +75,10 @@ class Service:
         Its address.
     monaco, town
         What is loaded.
-    database
-        URL of its database.
+    engine
+        Its database.
+    password
+        Of the planner.
     link
         Makes a one-time sign-in link for an account, by default the planner.
     onegrid
@@ -79,28 +88,40 @@ class Service:
     url: str
     monaco: Place
     town: Place
-    database: str
+    engine: Engine
+    password: str
     link: Callable[..., str]
     onegrid: Callable[..., subprocess.CompletedProcess[str]]
 
 
-def _with_department(place: Place) -> Place:
-    """Give a town a department's layer of two zones, one with a corner in the other."""
+def _with_layers(place: Place, layers: Layers) -> Place:
+    """Add layers of one level each to a place."""
+    frames = [
+        gpd.GeoDataFrame(
+            {
+                "code": list(zones), "name": [f"{code} 格" for code in zones], "layer": layer, "level": layer,
+                "kind": "general", "parent": None, "staff": [[] for _ in zones], "attributes": [{} for _ in zones],
+            },
+            geometry=list(zones.values()),
+            crs=place.zones.crs,
+        )
+        for layer, zones in layers.items()
+    ]  # fmt: skip
+    zones = gpd.GeoDataFrame(pd.concat([place.zones, *frames], ignore_index=True), crs=place.zones.crs)
+    return replace(place, levels=(*place.levels, *(LEVELS[layer] for layer in layers)), zones=zones)
+
+
+def _overlapping(place: Place) -> Layers:
+    """Draw a department's two zones, one with a corner in the other."""
     west, south, east, north = place.boundary.bounds
     middle, step = (west + east) / 2, (east - west) / 20
-    party = gpd.GeoDataFrame(
-        {
-            "code": ["P1", "P2"], "name": ["党建一格", "党建二格"], "layer": "party", "level": "party",
-            "kind": "general", "parent": None, "staff": [[], []], "attributes": [{}, {}],
-        },
-        geometry=[
-            shapely.box(west, south, middle, north),
-            shapely.box(middle, south, east, north).union(shapely.box(middle - step, south, middle, south + step)),
-        ],
-        crs=place.zones.crs,
-    )  # fmt: skip
-    zones = gpd.GeoDataFrame(pd.concat([place.zones, party], ignore_index=True), crs=place.zones.crs)
-    return replace(place, levels=(*place.levels, LEVELS["party"]), zones=zones)
+    corner = shapely.box(middle - step, south, middle, south + step)
+    return {
+        "party": {
+            "P1": shapely.box(west, south, middle, north),
+            "P2": shapely.box(middle, south, east, north).union(corner),
+        }
+    }
 
 
 def _load(session: Session, place: Place) -> str:
@@ -119,7 +140,8 @@ def service(
 ) -> Iterator[Service]:
     """Return the service with its data loaded, stopped at the end of the session."""
     monaco = files.read_osm(BOUNDARIES / "monaco.osm.pbf", code="monaco", name="摩纳哥", name_en="Monaco")
-    town = _with_department(make_board())
+    board = make_board()
+    town = _with_layers(board, _overlapping(board))
     with database_factory() as database:
         engine = make_engine(database)
         with Session(engine) as session, session.begin():
@@ -129,6 +151,7 @@ def service(
             accounts.add_account(session, "planner", "张三", "planner")
             credentials.set_password(session, "planner", PASSWORD)
             accounts.add_account(session, "publisher", "李四", "publisher")
+            accounts.add_account(session, "director", "周八", "publisher")
             accounts.add_account(session, "viewer", "王五", "viewer")
 
         def link(account: str = "planner") -> str:
@@ -164,7 +187,7 @@ def service(
             )
             try:
                 _wait(process, f"{url}/healthz", log)
-                yield Service(url, monaco, town, database, link, onegrid)
+                yield Service(url, monaco, town, engine, PASSWORD, link, onegrid)
             finally:
                 process.terminate()
                 process.wait(30)
@@ -226,14 +249,16 @@ def watch(page: Page) -> Watch:
     seen = Watch([], [])
 
     def heard(message: ConsoleMessage) -> None:
-        # Chromium logs every answer of 404, which is how a lookup says that an address is unknown, and those by
-        # which a plan refuses an edit (422) or says that it is stale (409).
-        url = message.location["url"]
-        expected = ("/api/lookup" in url and "404" in message.text) or (
-            "/api/plans/" in url and ("409" in message.text or "422" in message.text)
+        # Chromium logs every answer of 404, which is how a lookup says that an address is unknown, those by which a
+        # plan refuses an edit (422) or says that it is stale (409), and every request that a test lets get lost.
+        url, words = message.location["url"], message.text
+        expected = (
+            ("/api/lookup" in url and "404" in words)
+            or ("/api/plans/" in url and ("409" in words or "422" in words))
+            or any(lost in words for lost in LOST)
         )
         if message.type == "error" and not expected:
-            seen.errors.append(message.text)
+            seen.errors.append(words)
 
     page.on("console", heard)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
@@ -277,88 +302,13 @@ def open_map(context: BrowserContext, service: Service) -> Iterator[Callable[...
         assert all(url.startswith((service.url, "data:", "blob:")) for url in one.requests)
 
 
-def settle(page: Page) -> None:
-    """Wait until the map stands still and is drawn."""
-    page.evaluate("onegrid.map.settled()")
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A planner's desk: a published town whose departments' layers have faults and disagree.
-
-    Parameters
-    ----------
-    code
-        Of the territory; its published version is ``<code>-v1``.
-    place
-        What was loaded.
-    url, database
-        Of the service.
-    enter
-        Opens the version in a browser of its own for an account.
-    """
-
-    code: str
-    place: Place
-    url: str
-    database: str
-    enter: Callable[..., Page]
-
-
-def _with_departments(place: Place) -> Place:
-    """Give a town of 0.02 degrees two departments' layers.
-
-    The party has four quarters: P1 reaches 0.0004 degrees into P2 over half its height, between P3 and P4 is a gap of
-    0.0002 degrees. Public order has three columns, the first two parted 0.0015 degrees east of the party's border.
-    """
-    west, south, east, north = place.boundary.bounds
-    x, y = (west + east) / 2, (south + north) / 2
-    party = {
-        "P1": shapely.box(west, south, x, y).union(shapely.box(x, south + 0.002, x + 0.0004, south + 0.007)),
-        "P2": shapely.box(x, south, east, y),
-        "P3": shapely.box(west, y, x, north),
-        "P4": shapely.box(x, y, east, north).difference(shapely.box(x, y + 0.003, x + 0.0002, y + 0.006)),
-    }
-    order = {
-        "O1": shapely.box(west, south, x + 0.0015, north),
-        "O2": shapely.box(x + 0.0015, south, x + 0.006, north),
-        "O3": shapely.box(x + 0.006, south, east, north),
-    }
-    frames = [
-        gpd.GeoDataFrame(
-            {
-                "code": list(zones), "name": [f"{code} 格" for code in zones], "layer": layer, "level": layer,
-                "kind": "general", "parent": None, "staff": [[] for _ in zones], "attributes": [{} for _ in zones],
-            },
-            geometry=list(zones.values()),
-            crs=place.zones.crs,
-        )
-        for layer, zones in (("party", party), ("order", order))
-    ]  # fmt: skip
-    zones = gpd.GeoDataFrame(pd.concat([place.zones, *frames], ignore_index=True), crs=place.zones.crs)
-    return replace(place, levels=(*place.levels, LEVELS["party"], LEVELS["order"]), zones=zones)
-
-
 @pytest.fixture
-def desk(
-    service: Service, browser: Browser, make_board: Callable[..., Place], request: pytest.FixtureRequest
-) -> Iterator[Desk]:
-    """Return a town of its own for a test; any error that a page logs fails it."""
-    code = f"desk{zlib.crc32(request.node.nodeid.encode())}"
-    place = _with_departments(make_board(code=code, households=400))
-    engine = make_engine(service.database)
-    with Session(engine) as session, session.begin():
-        version = str(places.load_place(session, place).version)
-        assignments.assign(session, version)
-        checks.check(session, version)
-        versions.publish(session, version, "首次发布")
-        for account in ("planner", "publisher", "viewer"):
-            accounts.add_grant(session, account, accounts.GrantedSubtree(code, None, personal_data=False))
-    engine.dispose()
+def sign_in(service: Service, browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """Return the opener of an empty page for an account, in a browser of its own; any error it logs fails the test."""
     contexts: list[BrowserContext] = []
     seen: list[Watch] = []
 
-    def enter(account: str = "planner") -> Page:
+    def opener(account: str) -> Page:
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
         context.set_default_timeout(30_000)
         contexts.append(context)
@@ -367,12 +317,65 @@ def desk(
         door.close()
         page = context.new_page()
         seen.append(watch(page))
-        page.goto(f"{service.url}/#version={code}-v1")
-        page.locator("#zones tbody tr[data-code]").first.wait_for(state="attached")
-        settle(page)
         return page
 
-    yield Desk(code, place, service.url, service.database, enter)
+    yield opener
     for context in contexts:
         context.close()
     assert [one.errors for one in seen] == [[] for _ in seen]
+
+
+@pytest.fixture
+def make_town(
+    service: Service,
+    sign_in: Callable[[str], Page],
+    make_board: Callable[..., Place],
+    request: pytest.FixtureRequest,
+) -> Callable[[Callable[[Place], Layers]], Town]:
+    """Return the maker of a published town: ``make_town(layers)``, which draws layers beside those of a chessboard."""
+
+    def maker(layers: Callable[[Place], Layers]) -> Town:
+        code = f"town{zlib.crc32(request.node.nodeid.encode())}"
+        board = make_board(code=code, households=400)
+        place = _with_layers(board, layers(board))
+        with Session(service.engine) as session, session.begin():
+            version = places.load_place(session, place).version
+            assignments.assign(session, version)
+            checks.check(session, version)
+            versions.publish(session, version, "首次发布")
+            for account in ("planner", "publisher", "director", "viewer"):
+                accounts.add_grant(session, account, accounts.GrantedSubtree(code, None, personal_data=False))
+        return Town(code, place, service.url, service.engine, sign_in)
+
+    return maker
+
+
+def _departments(place: Place) -> Layers:
+    """Draw two departments' zones.
+
+    The party has four quarters: P1 reaches 0.0004 degrees into P2 over half its height, between P3 and P4 is a gap of
+    0.0002 degrees. Public order has three columns, the first two parted 0.0015 degrees east of the party's border.
+    """
+    west, south, east, north = place.boundary.bounds
+    x, y = (west + east) / 2, (south + north) / 2
+    return {
+        "party": {
+            "P1": shapely.box(west, south, x, y).union(
+                shapely.box(x, south + 0.002, x + 0.0004, south + 0.007)
+            ),
+            "P2": shapely.box(x, south, east, y),
+            "P3": shapely.box(west, y, x, north),
+            "P4": shapely.box(x, y, east, north).difference(shapely.box(x, y + 0.003, x + 0.0002, y + 0.006)),
+        },
+        "order": {
+            "O1": shapely.box(west, south, x + 0.0015, north),
+            "O2": shapely.box(x + 0.0015, south, x + 0.006, north),
+            "O3": shapely.box(x + 0.006, south, east, north),
+        },
+    }
+
+
+@pytest.fixture
+def desk(make_town: Callable[[Callable[[Place], Layers]], Town]) -> Town:
+    """Return a town whose departments' layers have faults and disagree."""
+    return make_town(_departments)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.towns import settle
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,12 +18,6 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Page]
 
-PASSWORD = "Grids-of-a-town-7"  # noqa: S105  as in conftest
-
-
-def _settle(page: Page) -> None:
-    page.evaluate("onegrid.map.settled()")
-
 
 def _click_at(page: Page, point: shapely.Point) -> None:
     x, y = page.evaluate("at => onegrid.map.pixelOf(at)", [point.x, point.y])
@@ -29,7 +25,7 @@ def _click_at(page: Page, point: shapely.Point) -> None:
 
 
 def _where(page: Page) -> dict[str, Any]:
-    _settle(page)
+    settle(page)
     found: dict[str, Any] = page.evaluate("onegrid.map.where()")
     return found
 
@@ -59,7 +55,7 @@ def test_sign_in_with_password(browser: Browser, service: Any) -> None:
     page.get_by_label("密码").fill("wrong")
     page.get_by_role("button", name="登录").click()
     expect(page.locator("#problem")).to_be_visible()
-    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_label("密码").fill(service.password)
     page.get_by_role("button", name="登录").click()
     expect(page.locator("#zones tbody tr").first).to_be_visible()
     expect(page.locator(".who")).to_contain_text("张三")

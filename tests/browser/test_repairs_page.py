@@ -9,22 +9,21 @@ import shapely
 from playwright.sync_api import expect
 from sqlalchemy import text
 
-from api.store.engine import make_engine
-
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.browser.towns import Town
 
-def table(page: Page, desk: Any) -> dict[str, Any]:
+
+def table(page: Page, desk: Town) -> dict[str, Any]:
     """Return the proposals that the service has, by the codes of the zones."""
     answer = page.request.get(f"{desk.url}/api/versions/{desk.code}-v1/repair").json()
     return {**answer, "proposals": {(row["kind"], *sorted(row["codes"])): row for row in answer["proposals"]}}
 
 
-def shapes(desk: Any, version: str) -> dict[str, Any]:
+def shapes(desk: Town, version: str) -> dict[str, Any]:
     """Return the party's zones as the database has them."""
-    engine = make_engine(desk.database)
-    with engine.connect() as connection:
+    with desk.engine.connect() as connection:
         rows = connection.execute(
             text(
                 """SELECT z.code, ST_AsBinary(z.geom) FROM zone z JOIN version v ON v.id = z.version_id
@@ -32,7 +31,6 @@ def shapes(desk: Any, version: str) -> dict[str, Any]:
             ),
             {"version": version},
         ).all()
-    engine.dispose()
     return {code: shapely.from_wkb(bytes(shape)) for code, shape in rows}
 
 
@@ -42,7 +40,7 @@ def propose(page: Page) -> None:
     expect(page.locator("#repair-summary")).to_be_visible()
 
 
-def test_a_planner_accepts_declines_decides_and_undoes(desk: Any) -> None:
+def test_a_planner_accepts_declines_decides_and_undoes(desk: Town) -> None:
     page = desk.enter()
     before = shapes(desk, f"{desk.code}-v1")
     propose(page)
@@ -109,7 +107,7 @@ def test_a_planner_accepts_declines_decides_and_undoes(desk: Any) -> None:
     assert shapes(desk, f"{desk.code}-v2") == before
 
 
-def test_keys_walk_a_stale_table_says_so_and_a_viewer_only_looks(desk: Any) -> None:
+def test_keys_walk_a_stale_table_says_so_and_a_viewer_only_looks(desk: Town) -> None:
     page = desk.enter()
     propose(page)
     page.locator("#fault-level").select_option("party")
@@ -132,13 +130,8 @@ def test_keys_walk_a_stale_table_says_so_and_a_viewer_only_looks(desk: Any) -> N
 
     # A registered exception changes what the proposals were about.
     place = table(page, desk)["proposals"]["gap", "P3", "P4"]["geometry"]
-    token = page.request.get(f"{desk.url}/api/session").json()["csrf_token"]
-    made = page.request.post(
-        f"{desk.url}/api/territories/{desk.code}/exceptions",
-        data={"name": "河", "reason": "河道", "geometry": place, "crs": "EPSG:4490"},
-        headers={"X-CSRF-Token": token},
-    )
-    assert made.ok, made.text()
+    exception = {"name": "河", "reason": "河道", "geometry": place, "crs": "EPSG:4490"}
+    desk.send(page, f"/api/territories/{desk.code}/exceptions", exception)
     page.reload()
     page.locator("#tab-faults").click()
     expect(page.locator("#repair-stale")).to_contain_text("重新提出")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from playwright.sync_api import Page
+    from tests.browser.towns import Town
 
 IS_BORDER = """([x, y]) => [...document.querySelectorAll('#map canvas')].some((one) => {
   const at = one.getBoundingClientRect(), scale = one.width / at.width;
@@ -20,10 +18,10 @@ IS_BORDER = """([x, y]) => [...document.querySelectorAll('#map canvas')].some((o
 """Whether something dark is drawn within two pixels of a place."""
 
 
-def test_a_plan_is_compared_with_its_base(office: Any, revision: Callable[[Page, int], None]) -> None:
+def test_a_plan_is_compared_with_its_base(office: Town) -> None:
     page = office.enter("publisher")
     office.edit(page, 0, {"operation": "merge", "codes": ["G0000", "G0001"]})
-    revision(page, 1)
+    office.revised(page, 1)
     page.locator("#compare").click()
     table = page.locator("#compared")
     expect(table.locator("tbody tr")).to_have_count(2)
@@ -45,7 +43,7 @@ def test_a_plan_is_compared_with_its_base(office: Any, revision: Callable[[Page,
     expect(bar).to_have_attribute("aria-valuenow", "70")
     page.evaluate("onegrid.map.settled()")
     # The border between the two is there on the left of the bar, where the base is shown, and not on its right.
-    x, y = page.evaluate("at => onegrid.map.pixelOf(at)", list(office.corner(1, 0.3)))
+    x, y = office.at(page, (1, 0.3))
     assert x < box["x"] + 0.7 * box["width"]
     assert page.evaluate(IS_BORDER, [x, y])
     for _ in range(11):
@@ -67,13 +65,11 @@ def test_a_plan_is_compared_with_its_base(office: Any, revision: Callable[[Page,
     expect(page.locator("#tab-compare")).to_have_count(0)
 
 
-def test_who_moves_is_drawn_and_two_versions_are_compared(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_who_moves_is_drawn_and_two_versions_are_compared(office: Town) -> None:
     page = office.enter("publisher")
     before = office.zones(page)
     office.edit(page, 0, {"operation": "merge", "codes": ["G0000", "G0001"]})
-    revision(page, 1)
+    office.revised(page, 1)
     page.get_by_role("tab", name="迁移").click()
     page.get_by_label("在地图上显示").check()
     expect(page.locator("#moves-legend")).to_contain_text("箭头")

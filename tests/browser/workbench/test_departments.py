@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.browser.towns import Town
 
 SHOWN = """() => onegrid.map.zoneLayers.some(({ borders }) => borders.getVisible()
   && borders.getFeaturesInExtent(onegrid.map.map.getView().calculateExtent())
@@ -10,11 +13,9 @@ SHOWN = """() => onegrid.map.zoneLayers.some(({ borders }) => borders.getVisible
 """Whether the borders of the party's grids are on the map."""
 
 
-def test_departments_stand_behind_a_plan(desk: Any) -> None:
+def test_departments_stand_behind_a_plan(desk: Town) -> None:
     page = desk.enter()
-    token = page.request.get(f"{desk.url}/api/session").json()["csrf_token"]
-    body = {"territory": desk.code, "name": "2026年调整"}
-    made = page.request.post(f"{desk.url}/api/plans", data=body, headers={"X-CSRF-Token": token}).json()
+    made = desk.send(page, "/api/plans", {"territory": desk.code, "name": "2026年调整"})
     page.goto(f"{desk.url}/#version={desk.code}-v1&plan={made['id']}")
     page.locator("#plan-zones tbody tr[data-code]").first.wait_for()
     page.wait_for_function("() => onegrid.map.plan.source.getFeatures().length > 0")

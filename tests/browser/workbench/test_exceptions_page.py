@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -12,20 +12,13 @@ from sqlalchemy.orm import Session
 from api.store import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Page
 
-
-def changes(office: Any) -> list[Any]:
-    """Return what was done to the plan, in order: operation, zones put."""
-    with office.engine.connect() as connection:
-        query = text("SELECT operation, put FROM change WHERE plan_id = :plan ORDER BY revision")
-        return list(connection.execute(query, {"plan": office.plan}))
+    from tests.browser.towns import Town
 
 
 @pytest.fixture
-def gap(office: Any) -> Any:
+def gap(office: Town) -> Town:
     """Take the grid G0101 out of the published version, as if it had been published with a hole; checks find it."""
     version = f"{office.code}-v1"
     with Session(office.engine) as session, session.begin():
@@ -54,24 +47,22 @@ def open_fault(page: Page) -> None:
     )
 
 
-def test_a_gap_is_filled_from_its_card(gap: Any, revision: Callable[[Page, int], None]) -> None:
+def test_a_gap_is_filled_from_its_card(gap: Town) -> None:
     page = gap.enter()
     before = gap.zones(page)
     assert "G0101" not in before
     page.wait_for_function("() => onegrid.store.state.faults !== null")
     open_fault(page)
     page.locator("#fault-fill").click()
-    revision(page, 1)
+    gap.revised(page, 1)
     after = gap.zones(page)
     grown = [code for code in before if gap.area(after[code]) > 1.5]
     assert len(grown) == 1, "the gap is one step square, and one zone has it now"
     assert gap.area(after[grown[0]]) == pytest.approx(2, abs=0.01)
-    assert [operation for operation, _ in changes(gap)] == ["fill_gap"]
+    assert [change.operation for change in gap.changes()] == ["fill_gap"]
 
 
-def test_a_gap_is_registered_from_its_card_and_another_drawn(
-    gap: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_a_gap_is_registered_from_its_card_and_another_drawn(gap: Town) -> None:
     office = gap
     page = office.enter()
     page.wait_for_function("() => onegrid.store.state.faults !== null")
@@ -81,31 +72,29 @@ def test_a_gap_is_registered_from_its_card_and_another_drawn(
     form.get_by_label("名称").fill("横泾")
     form.get_by_label("原因").select_option("河道")
     form.get_by_role("button", name="登记").click()
-    revision(page, 1)
+    office.revised(page, 1)
 
     page.keyboard.press("Escape")
     page.locator("#operations").click()
     page.locator("#do-except").click()
     page.wait_for_function("() => onegrid.store.state.tool === 'except'")
     for column, row in [(1.2, 1.2), (1.8, 1.2), (1.8, 1.8)]:
-        office.click(page, office.corner(column, row))
+        office.click(page, (column, row))
     page.keyboard.press("Enter")
     expect(form).to_be_visible()
     form.get_by_label("名称").fill("小湖")
     form.get_by_label("原因").select_option("湖泊水面")
     form.get_by_role("button", name="登记").click()
-    revision(page, 2)
+    office.revised(page, 2)
     assert page.evaluate("onegrid.store.state.tool") == ""
-    made = changes(office)
-    assert [operation for operation, _ in made] == ["exception", "exception"]
-    assert [zones[0]["name"] for _, zones in made] == ["横泾", "小湖"]
+    made = office.changes()
+    assert [change.operation for change in made] == ["exception", "exception"]
+    assert [change.put[0]["name"] for change in made] == ["横泾", "小湖"]
     page.keyboard.press("Control+z")
-    revision(page, 3)
+    office.revised(page, 3)
 
 
-def test_two_tabs_of_one_account_send_what_waits_once(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_two_tabs_of_one_account_send_what_waits_once(office: Town) -> None:
     first = office.enter()
     second = first.context.new_page()
     second.goto(first.url)
@@ -118,9 +107,9 @@ def test_two_tabs_of_one_account_send_what_waits_once(
     expect(second.locator("#waiting")).to_have_text("待同步 2 项")
     first.context.set_offline(False)
     for page in (first, second):
-        revision(page, 2)
+        office.revised(page, 2)
         expect(page.locator("#waiting")).to_be_hidden()
-    assert [operation for operation, _ in changes(office)] == ["merge", "merge"]
+    assert [change.operation for change in office.changes()] == ["merge", "merge"]
     assert (
         first.evaluate("Object.keys(localStorage).filter(key => key.startsWith('onegrid.outbox')).length")
         == 0

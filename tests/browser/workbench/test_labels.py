@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.browser.towns import Town
 
 BOXES = """() => new Promise(resolve => {
   onegrid.map.map.once("postrender", ({ frameState }) => {
@@ -20,7 +23,7 @@ def collide(a: list[float], b: list[float]) -> bool:
     return a[4] != b[4] and a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def test_no_two_names_of_zones_and_streets_are_drawn_over_one_another(office: Any) -> None:
+def test_no_two_names_of_zones_and_streets_are_drawn_over_one_another(office: Town) -> None:
     page = office.enter()
     for zoom in (None, 16.4):  # closer, streets have names too
         page.evaluate("zoom => { if (zoom) onegrid.map.map.getView().setZoom(zoom); }", zoom)

@@ -6,45 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Page
 
+    from tests.browser.towns import Town
 
-def merge(office: Any, page: Page, first: tuple[float, float], second: tuple[float, float]) -> None:
+
+def merge(office: Town, page: Page, first: tuple[float, float], second: tuple[float, float]) -> None:
     """Merge two grids with the mouse."""
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    office.click(page, first)
-    page.wait_for_function("() => onegrid.store.state.picked.length === 1")
-    page.keyboard.down("Shift")
-    office.click(page, second)
-    page.keyboard.up("Shift")
-    page.wait_for_function("() => onegrid.store.state.picked.length === 2")
+    office.pick(page, first)
+    office.pick(page, second, adds=True)
     page.keyboard.press("m")
 
 
-def operations(office: Any) -> list[str]:
+def operations(office: Town) -> list[str]:
     """Return what was done to the plan, in order."""
-    with office.engine.connect() as connection:
-        query = text("SELECT operation FROM change WHERE plan_id = :plan ORDER BY revision")
-        return list(connection.execute(query, {"plan": office.plan}).scalars())
+    return [change.operation for change in office.changes()]
 
 
-def test_edits_wait_survive_a_reload_and_are_sent_in_order(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_edits_wait_survive_a_reload_and_are_sent_in_order(office: Town) -> None:
     page = office.enter()
     page.context.set_offline(True)
-    merge(office, page, office.corner(0.5, 0.5), office.corner(1.5, 0.5))
+    merge(office, page, (0.5, 0.5), (1.5, 0.5))
     waiting = page.locator("#waiting")
     expect(waiting).to_have_text("待同步 1 项")
-    merge(office, page, office.corner(2.5, 0.5), office.corner(3.5, 0.5))
+    merge(office, page, (2.5, 0.5), (3.5, 0.5))
     expect(waiting).to_have_text("待同步 2 项")
-    merge(office, page, office.corner(2.5, 2.5), office.corner(3.5, 2.5))
+    merge(office, page, (2.5, 2.5), (3.5, 2.5))
     expect(waiting).to_have_text("待同步 3 项")
     assert page.evaluate("onegrid.map.marks.waiting.getSource().getFeatures().length") == 6
     page.keyboard.press("Control+z")  # takes back what was not sent
@@ -55,7 +46,7 @@ def test_edits_wait_survive_a_reload_and_are_sent_in_order(
     page.goto("about:blank")  # as when the planner closes the page
     page.context.set_offline(False)
     page.goto(address)
-    revision(page, 2)
+    office.revised(page, 2)
     expect(waiting).to_be_hidden()
     grids = office.zones(page)
     assert {"G0001", "G0003"}.isdisjoint(grids)
@@ -63,18 +54,16 @@ def test_edits_wait_survive_a_reload_and_are_sent_in_order(
     assert operations(office) == ["merge", "merge"]
     expect(page.locator("#plan-zones tbody tr[data-code]")).to_have_count(14)
     page.keyboard.press("Control+z")
-    revision(page, 3)
+    office.revised(page, 3)
     assert "G0003" in office.zones(page)
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_waiting_edits_ask_where_others_were_faster(
-    office: Any, revision: Callable[[Page, int], None], *, again: bool
-) -> None:
+def test_waiting_edits_ask_where_others_were_faster(office: Town, *, again: bool) -> None:
     page, other = office.enter(), office.enter("publisher")
     page.context.set_offline(True)
-    merge(office, page, office.corner(0.5, 0.5), office.corner(1.5, 0.5))
-    merge(office, page, office.corner(2.5, 2.5), office.corner(3.5, 2.5))
+    merge(office, page, (0.5, 0.5), (1.5, 0.5))
+    merge(office, page, (2.5, 2.5), (3.5, 2.5))
     expect(page.locator("#waiting")).to_have_text("待同步 2 项")
     office.edit(other, 0, {"operation": "describe", "code": "G0001", "name": "新名"})
     page.context.set_offline(False)
@@ -83,15 +72,13 @@ def test_waiting_edits_ask_where_others_were_faster(
     form.get_by_role("button", name="仍然重做" if again else "取消").click()
     expect(page.locator("#waiting")).to_be_hidden()
     assert operations(office) == ["rename", "merge", "merge"][: 3 if again else 2]
-    revision(page, 3 if again else 2)
+    office.revised(page, 3 if again else 2)
     grids = office.zones(page)
     assert ("G0001" in grids) is not again
     assert "G0203" not in grids, "the edit that others did not touch is made without asking"
 
 
-def test_an_edit_whose_answer_was_lost_is_not_made_twice(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_an_edit_whose_answer_was_lost_is_not_made_twice(office: Town) -> None:
     page = office.enter()
     lost = []
 
@@ -104,8 +91,8 @@ def test_an_edit_whose_answer_was_lost_is_not_made_twice(
         route.abort("connectionreset")
 
     page.route("**/edits", lose)
-    merge(office, page, office.corner(0.5, 0.5), office.corner(1.5, 0.5))
-    revision(page, 1)
+    merge(office, page, (0.5, 0.5), (1.5, 0.5))
+    office.revised(page, 1)
     expect(page.locator("#waiting")).to_be_hidden()
     assert lost == [200]
     assert operations(office) == ["merge"]

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Page
+
+    from tests.browser.towns import Town
 
 
 def start(page: Page, operation: str) -> Any:
@@ -22,16 +22,14 @@ def start(page: Page, operation: str) -> Any:
     return form
 
 
-def test_forms_rename_staff_and_delete_with_an_heir(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_forms_rename_staff_and_delete_with_an_heir(office: Town) -> None:
     page = office.enter()
     first = office.zones(page)
-    office.pick(page, "G0101")
+    office.pick_row(page, "G0101")
     form = start(page, "rename")
     form.get_by_label("名称").fill("中心网格")
     form.get_by_role("button", name="保存").click()
-    revision(page, 1)
+    office.revised(page, 1)
     card = page.locator("#zone-card")
     expect(card).to_contain_text("中心网格")
     expect(card).to_contain_text("社区00")
@@ -42,7 +40,7 @@ def test_forms_rename_staff_and_delete_with_an_heir(
     form.get_by_label("姓名").last.fill("赵某")
     form.get_by_label("岗位").last.select_option("微网格员")
     form.get_by_role("button", name="保存").click()
-    revision(page, 2)
+    office.revised(page, 2)
     staff = office.zones(page)["G0101"]["staff"]
     assert [(one["role"], one["name"]) for one in staff] == [("网格长", "王某"), ("微网格员", "赵某")]
     expect(card).to_contain_text("赵某")
@@ -57,7 +55,7 @@ def test_forms_rename_staff_and_delete_with_an_heir(
     code = chosen.locator("input").get_attribute("value")
     chosen.click()
     form.get_by_role("button", name="删除并并入").click()
-    revision(page, 3)
+    office.revised(page, 3)
     after = office.zones(page)
     assert set(before) - set(after) == {"G0101"}
     assert office.area(after[code]) == pytest.approx(2, abs=0.01)
@@ -69,13 +67,11 @@ def test_forms_rename_staff_and_delete_with_an_heir(
     page.wait_for_function("code => onegrid.store.state.picked.includes(code)", arg=code)
     for number in (4, 5, 6):
         page.keyboard.press("Control+z")
-        revision(page, number)
+        office.revised(page, number)
     assert office.zones(page) == first
 
 
-def test_communities_are_regrouped_and_grids_renumbered(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_communities_are_regrouped_and_grids_renumbered(office: Town) -> None:
     publisher = office.enter("publisher")
     segments = [
         {"role": "community", "length": 3, "characters": "alphanumeric"},
@@ -90,38 +86,33 @@ def test_communities_are_regrouped_and_grids_renumbered(
     expect(form).to_contain_text("16 个中 16 个改变")
     expect(form.locator("#renumbering tbody tr").first).to_contain_text("C0001")
     form.get_by_role("button", name="重新编码").click()
-    revision(page, 1)
+    office.revised(page, 1)
     grids = office.zones(page)
     assert sorted(grids)[:4] == ["C0001", "C0002", "C0003", "C0004"]
     # West before east, and in a column north before south.
-    order = [
-        office.corner(0.5, 1.5),
-        office.corner(0.5, 0.5),
-        office.corner(1.5, 1.5),
-        office.corner(1.5, 0.5),
-    ]
-    for number, point in enumerate(order, start=1):
-        office.click(page, point)
+    order = [(0.5, 1.5), (0.5, 0.5), (1.5, 1.5), (1.5, 0.5)]
+    for number, spot in enumerate(order, start=1):
+        office.click(page, spot)
         page.wait_for_function("code => onegrid.store.state.picked[0] === code", arg=f"C000{number}")
 
     page.locator('input[name="level"][value="functional"]').check()
     expect(page.locator("#plan-zones tbody tr[data-code]")).to_have_count(2)
-    office.pick(page, "F1")
+    office.pick_row(page, "F1")
     form = start(page, "regroup")
     expect(form.locator("#members :checked")).to_have_count(2)
     form.get_by_label("社区10").check()
     expect(form).to_contain_text("已选 3 个社区")
     form.get_by_role("button", name="保存").click()
-    revision(page, 2)
+    office.revised(page, 2)
     functional = office.zones(page, "functional")
     assert [round(office.area(functional[code])) for code in ("F1", "F2")] == [12, 4]
     for number in (3, 4):
         page.keyboard.press("Control+z")
-        revision(page, number)
+        office.revised(page, number)
     assert [office.zones(page, level) for level in ("grid", "functional")] == first
 
 
-def test_the_office_sets_its_rules_and_the_table_follows(office: Any) -> None:
+def test_the_office_sets_its_rules_and_the_table_follows(office: Town) -> None:
     page = office.enter("publisher")
     table = page.locator("#plan-zones")
     expect(table.locator("tbody tr")).to_have_count(16)
@@ -149,7 +140,7 @@ def test_the_office_sets_its_rules_and_the_table_follows(office: Any) -> None:
     expect(table.locator("tbody tr.said")).to_contain_text("没有符合")
 
 
-def test_plans_are_described_shared_copied_put_away_and_taken_up(office: Any) -> None:
+def test_plans_are_described_shared_copied_put_away_and_taken_up(office: Town) -> None:
     page = office.enter()
     form = page.locator("#question")
 
@@ -190,16 +181,16 @@ def test_plans_are_described_shared_copied_put_away_and_taken_up(office: Any) ->
     expect(page.locator("#tool-move")).to_be_visible()
 
 
-def test_comments_are_pinned_answered_and_resolved_and_company_is_seen(office: Any) -> None:
+def test_comments_are_pinned_answered_and_resolved_and_company_is_seen(office: Town) -> None:
     mine, other = office.enter(), office.enter("publisher")
-    office.pick(mine, "G0303")
+    office.pick_row(mine, "G0303")
     expect(other.locator("#company")).to_contain_text("张三 正在编辑 网格0303")
     assert other.evaluate("onegrid.map.marks.company.getSource().getFeatures().length") == 1
     mine.keyboard.press("Escape")
     mine.locator("#home").click()
     mine.keyboard.press("k")
     expect(mine.locator("#tool-hint")).to_contain_text("点击地图上的位置写批注")
-    office.click(mine, office.corner(1.5, 1.5))
+    office.click(mine, (1.5, 1.5))
     form = mine.locator("#question")
     form.get_by_label("内容").fill("这里要不要并到北边？")
     form.get_by_role("button", name="发表").click()
@@ -219,11 +210,11 @@ def test_comments_are_pinned_answered_and_resolved_and_company_is_seen(office: A
     assert comment["point"] == pytest.approx(office.corner(1.5, 1.5), abs=1e-4)
 
 
-def test_publishing_waits_for_a_second_person(office: Any, revision: Callable[[Page, int], None]) -> None:
+def test_publishing_waits_for_a_second_person(office: Town) -> None:
     page, planner = office.enter("publisher"), office.enter("planner")
     office.send(page, f"/api/territories/{office.code}/profile", {"approval": True}, "PUT")
     office.edit(page, 0, {"operation": "merge", "codes": ["G0000", "G0001"]})
-    revision(page, 1)
+    office.revised(page, 1)
     form = page.locator("#question")
     page.locator("#publish").click()
     expect(form.locator("#readiness")).to_contain_text("要求第二人审批")
@@ -255,7 +246,7 @@ def test_publishing_waits_for_a_second_person(office: Any, revision: Callable[[P
     expect(page.locator("#version-id")).to_contain_text(f"{office.code}-v2", timeout=60_000)
 
 
-def test_grids_are_drawn_looked_at_and_taken_as_a_plan(office: Any) -> None:
+def test_grids_are_drawn_looked_at_and_taken_as_a_plan(office: Town) -> None:
     page = office.enter()
     page.locator("#plan").select_option("")
     page.locator("#propose-start").click()
@@ -274,9 +265,7 @@ def test_grids_are_drawn_looked_at_and_taken_as_a_plan(office: Any) -> None:
     expect(report).to_be_hidden()
 
 
-def test_everything_is_done_by_keyboard_and_fits_a_small_screen(
-    office: Any, revision: Callable[[Page, int], None]
-) -> None:
+def test_everything_is_done_by_keyboard_and_fits_a_small_screen(office: Town) -> None:
     page = office.enter()
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_contain_text("切分")
@@ -316,10 +305,10 @@ def test_everything_is_done_by_keyboard_and_fits_a_small_screen(
     move(office.corner(1.5, 2.2))
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    revision(page, 1)
+    office.revised(page, 1)
     assert "G0304" in office.zones(page)
     page.keyboard.press("Control+z")
-    revision(page, 2)
+    office.revised(page, 2)
     # Nothing is cut off, and no tool lies over another.
     boxes = page.evaluate(
         "[...document.querySelectorAll('#desk button, .bar select, .bar .button, #sign-out')]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import shapely
@@ -19,67 +19,36 @@ if TYPE_CHECKING:
     Wait = Callable[[Page, int], None]
     Place = tuple[float, float]
 
-
-def enter(office: Any) -> Page:
-    """Open the plan with room around the town."""
-    page = office.enter()
-    page.evaluate("bbox => onegrid.map.fit(bbox)", [*office.corner(-0.4, -0.4), *office.corner(4.4, 4.4)])
-    return page
+    from tests.browser.towns import Town
 
 
-def at(office: Any, page: Page, place: Place, off: Place = (0, 0)) -> Place:
-    """Return where a place, in steps of the board, is on the screen; ``off`` by pixels."""
-    page.evaluate("onegrid.map.settled()")
-    x, y = page.evaluate("at => onegrid.map.pixelOf(at)", list(office.corner(*place)))
-    return x + off[0], y + off[1]
-
-
-def draw(page: Page, spots: list[Place]) -> None:
-    """Click from spot to spot, and end with a double click."""
-    for x, y in spots[:-1]:
-        page.mouse.move(x, y)
-        page.mouse.click(x, y)
-    page.mouse.move(*spots[-1])
-    page.mouse.dblclick(*spots[-1])
-
-
-def picked(page: Page, *codes: str) -> None:
-    """Wait until these zones are picked, in this order."""
-    page.wait_for_function("codes => onegrid.store.state.picked.join() === codes", arg=",".join(codes))
-
-
-def assert_coverage(office: Any, page: Page) -> None:
+def assert_coverage(office: Town, page: Page) -> None:
     """The plan's grids share every vertex and cover the town."""
     shapes = [shapely.from_geojson(json.dumps(zone["geometry"])) for zone in office.zones(page).values()]
     assert shapely.coverage_is_valid(shapes)
-    assert sum(shape.area for shape in shapes) == pytest.approx((4 * 0.005) ** 2, rel=1e-9)
+    assert sum(shape.area for shape in shapes) == pytest.approx((4 * office.STEP) ** 2, rel=1e-9)
 
 
-def operations(office: Any) -> list[tuple[str, bool]]:
+def operations(office: Town) -> list[tuple[str, bool]]:
     """Return what the database holds of the plan: operations in order, and whether they are undone."""
-    with office.engine.connect() as connection:
-        rows = connection.execute(
-            text("SELECT operation, undone FROM change WHERE plan_id = :plan ORDER BY revision"),
-            {"plan": office.plan},
-        )
-        return [(row.operation, row.undone) for row in rows]
+    return [(change.operation, change.undone) for change in office.changes()]
 
 
-def test_a_border_is_dragged_in_its_middle_and_straightened_again(office: Any, revision: Wait) -> None:
-    page = enter(office)
+def test_a_border_is_dragged_in_its_middle_and_straightened_again(office: Town) -> None:
+    page = office.enter()
     before = office.zones(page)
     page.keyboard.press("v")
-    page.mouse.move(*at(office, page, (1, 0.5)))
+    page.mouse.move(*office.at(page, (1, 0.5)))
     page.mouse.down()
-    page.mouse.move(*at(office, page, (1.2, 0.55)))
-    page.mouse.move(*at(office, page, (1.4, 0.5)))
+    page.mouse.move(*office.at(page, (1.2, 0.55)))
+    page.mouse.move(*office.at(page, (1.4, 0.5)))
     live = page.locator("#live")
     expect(live).to_contain_text("G0000")
     expect(live).to_contain_text("迁移")
     expect(live).to_contain_text(re.compile(r"\d+ → \d+"))
     assert office.zones(page) == before, "a preview stores nothing"
     page.mouse.up()
-    revision(page, 1)
+    office.revised(page, 1)
     expect(live).to_be_hidden()
     after = office.zones(page)
     assert office.area(after["G0000"]) == pytest.approx(1.2, abs=0.02)
@@ -89,35 +58,28 @@ def test_a_border_is_dragged_in_its_middle_and_straightened_again(office: Any, r
     assert after["G0000"]["counts"]["household"] - before["G0000"]["counts"]["household"] == moved
 
     page.keyboard.down("Alt")
-    x, y = at(office, page, (1.4, 0.5))
+    x, y = office.at(page, (1.4, 0.5))
     page.mouse.move(x - 30, y)
     page.mouse.move(x, y)
     page.mouse.click(x, y)
     page.keyboard.up("Alt")
-    revision(page, 2)
+    office.revised(page, 2)
     assert office.area(office.zones(page)["G0000"]) == pytest.approx(1)
     assert_coverage(office, page)
     page.keyboard.press("Control+z")
-    revision(page, 3)
+    office.revised(page, 3)
     assert office.zones(page) == after
     assert operations(office) == [("move_border", False), ("move_border", True)]
 
 
-def test_a_zone_is_reshaped_with_an_heir_and_dissolved_into_the_one_that_is_clicked(
-    office: Any, revision: Wait
-) -> None:
-    page = enter(office)
+def test_a_zone_is_reshaped_with_an_heir_and_dissolved_into_the_one_that_is_clicked(office: Town) -> None:
+    page = office.enter()
     before = office.zones(page)
-    page.mouse.click(*at(office, page, (0.5, 0.5)))
-    picked(page, "G0000")
-    page.keyboard.down("Shift")
-    page.mouse.click(*at(office, page, (1.5, 0.5)))
-    page.keyboard.up("Shift")
-    picked(page, "G0000", "G0001")
+    office.pick(page, (0.5, 0.5))
+    office.pick(page, (1.5, 0.5), adds=True)
     page.keyboard.press("e")
-    corners = [(-0.2, -0.2), (1, -0.2), (1, 0.6), (-0.2, 0.6)]
-    draw(page, [at(office, page, corner) for corner in corners])
-    revision(page, 1)
+    office.draw(page, (-0.2, -0.2), (1, -0.2), (1, 0.6), (-0.2, 0.6))
+    office.revised(page, 1)
     reshaped = office.zones(page)
     assert office.area(reshaped["G0000"]) == pytest.approx(0.6, abs=0.02)
     assert office.area(reshaped["G0001"]) == pytest.approx(1.4, abs=0.02)
@@ -125,22 +87,21 @@ def test_a_zone_is_reshaped_with_an_heir_and_dissolved_into_the_one_that_is_clic
 
     page.keyboard.press("Escape")
     page.keyboard.press("x")
-    page.mouse.click(*at(office, page, (3.5, 0.5)))
-    picked(page, "G0003")
-    page.mouse.click(*at(office, page, (2.5, 0.5)))
-    revision(page, 2)
+    office.pick(page, (3.5, 0.5))
+    office.click(page, (2.5, 0.5))
+    office.revised(page, 2)
     dissolved = office.zones(page)
     assert "G0003" not in dissolved
     assert office.area(dissolved["G0002"]) == pytest.approx(2)
     page.keyboard.press("Control+z")
-    revision(page, 3)
+    office.revised(page, 3)
     page.keyboard.press("Control+z")
-    revision(page, 4)
+    office.revised(page, 4)
     assert office.zones(page) == before
     assert operations(office) == [("reshape", True), ("delete", True)]
 
 
-def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Any, revision: Wait) -> None:
+def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Town) -> None:
     ring = [office.corner(*corner) for corner in ((1, 0.3), (1.4, 0.3), (1.4, 0.7), (1, 0.7))]
     with office.engine.begin() as connection:
         connection.execute(
@@ -151,16 +112,15 @@ def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Any, revis
             ),
             {"ring": shapely.Polygon(ring).wkt, "code": office.code},
         )
-    page = enter(office)
-    page.mouse.click(*at(office, page, (0.5, 0.5)))
-    picked(page, "G0000")
+    page = office.enter()
+    office.pick(page, (0.5, 0.5))
     page.keyboard.press("p")
-    x, y = at(office, page, (1.2, 0.5))
+    x, y = office.at(page, (1.2, 0.5))
     page.mouse.move(x - 40, y)
     page.mouse.move(x, y)
     expect(page.locator("#live")).to_contain_text("迁移")
     page.mouse.click(x, y)
-    revision(page, 1)
+    office.revised(page, 1)
     painted = office.zones(page)
     assert office.area(painted["G0000"]) == pytest.approx(1 + 0.4 * 0.4)
     assert_coverage(office, page)
@@ -168,42 +128,37 @@ def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Any, revis
 
     page.keyboard.press("l")
     # Four pixels beside the corners: the line takes their place.
-    spots = [
-        at(office, page, (0, 1), (4, 3)),
-        at(office, page, (1, 1), (-3, 4)),
-        at(office, page, (0.5, 1.5)),
-    ]
-    draw(page, spots)
-    revision(page, 2)
+    office.draw(page, (0, 1), (1, 1), (0.5, 1.5), slips=[(4, 3), (-3, 4)])
+    office.revised(page, 2)
     assert office.area(office.zones(page)["G0000"]) == pytest.approx(1 + 0.16 + 0.25, abs=0.004)
     assert_coverage(office, page)
     assert operations(office) == [("paint", False), ("paint", False)]
 
 
-def test_zones_are_picked_by_a_box_and_merged_and_a_way_is_measured(office: Any, revision: Wait) -> None:
-    page = enter(office)
+def test_zones_are_picked_by_a_box_and_merged_and_a_way_is_measured(office: Town) -> None:
+    page = office.enter()
     page.keyboard.down("Shift")
-    page.mouse.move(*at(office, page, (2.2, 2.2)))
+    page.mouse.move(*office.at(page, (2.2, 2.2)))
     page.mouse.down()
-    page.mouse.move(*at(office, page, (2.6, 2.9)))
-    page.mouse.move(*at(office, page, (2.8, 3.8)))
+    page.mouse.move(*office.at(page, (2.6, 2.9)))
+    page.mouse.move(*office.at(page, (2.8, 3.8)))
     page.mouse.up()
     page.keyboard.up("Shift")
-    picked(page, "G0202", "G0302")
+    office.picked(page, "G0202", "G0302")
     page.keyboard.press("d")
-    draw(page, [at(office, page, (0, 0)), at(office, page, (2, 0))])
+    office.draw(page, (0, 0), (2, 0))
     said = page.locator("#live")
     expect(said).to_contain_text(re.compile(r"长度 95\d m"))  # 0.01° of longitude at 31.06° is 955 m
     page.keyboard.press("Escape")
     expect(said).to_be_hidden()
-    picked(page, "G0202", "G0302")
+    office.picked(page, "G0202", "G0302")
     page.keyboard.press("m")
-    revision(page, 1)
+    office.revised(page, 1)
     assert office.area(office.zones(page)["G0202"]) == pytest.approx(2)
     assert operations(office) == [("merge", False)]
 
 
-def test_a_gap_is_filled_with_a_new_zone(office: Any, revision: Wait) -> None:
+def test_a_gap_is_filled_with_a_new_zone(office: Town) -> None:
     hollow = shapely.box(*office.corner(3, 3), *office.corner(4, 4)) - shapely.box(
         *office.corner(3.5, 3.5), *office.corner(4, 4)
     )
@@ -218,29 +173,28 @@ def test_a_gap_is_filled_with_a_new_zone(office: Any, revision: Wait) -> None:
             {"hollow": hollow.wkt, "version": f"{office.code}-v1"},
         )
         connection.execute(text("ALTER TABLE zone ENABLE TRIGGER USER"))
-    page = enter(office)
+    page = office.enter()
     before = office.zones(page)
     assert office.area(before["G0303"]) == pytest.approx(0.75)
     page.keyboard.press("g")
-    corners = [(3.5, 3.5), (4, 3.5), (4, 4), (3.5, 4)]
-    draw(page, [at(office, page, corner, (2, -2)) for corner in corners])
+    office.draw(page, (3.5, 3.5), (4, 3.5), (4, 4), (3.5, 4), slips=[(2, -2)] * 4)
     dialog = page.locator("dialog[open]")
     dialog.locator("[name=name]").fill("新建小区")
     code = dialog.locator("[name=code]").input_value()
     dialog.locator("button[type=submit]").click()
-    revision(page, 1)
+    office.revised(page, 1)
     filled = office.zones(page)
     assert set(filled) - set(before) == {code}
     assert (filled[code]["name"], filled[code]["parent"]) == ("新建小区", filled["G0303"]["parent"])
     assert office.area(filled[code]) == pytest.approx(0.25)
     assert_coverage(office, page)
     page.keyboard.press("Control+z")
-    revision(page, 2)
+    office.revised(page, 2)
     assert office.zones(page) == before
     assert operations(office) == [("fill_gap", True)]
 
 
-def test_a_drawn_area_follows_a_border_and_a_street_block_is_given(office: Any, revision: Wait) -> None:
+def test_a_drawn_area_follows_a_border_and_a_street_block_is_given(office: Town) -> None:
     around = [office.corner(*corner) for corner in ((1, 1.2), (1.5, 1.2), (1.5, 1.8), (1, 1.8), (1, 1.2))]
     with office.engine.begin() as connection:
         connection.execute(
@@ -251,48 +205,46 @@ def test_a_drawn_area_follows_a_border_and_a_street_block_is_given(office: Any, 
             ),
             {"line": shapely.LineString(around).wkt, "code": office.code},
         )
-    page = enter(office)
-    page.mouse.click(*at(office, page, (0.5, 0.5)))
-    picked(page, "G0000")
+    page = office.enter()
+    office.pick(page, (0.5, 0.5))
     page.keyboard.press("l")
     # Along the southern and eastern border of the neighbour: its corner is never clicked.
-    page.mouse.move(*at(office, page, (1, 0), (3, -3)))
-    page.mouse.move(*at(office, page, (1, 0)))
+    page.mouse.move(*office.at(page, (1, 0), (3, -3)))
+    page.mouse.move(*office.at(page, (1, 0)))
     page.keyboard.down("Shift")
-    page.mouse.click(*at(office, page, (1, 0)))
+    office.click(page, (1, 0))
     for place in ((1.3, 0), (1.7, 0), (2, 0), (2, 0.2), (2, 0.5)):
-        page.mouse.move(*at(office, page, place))
-    page.mouse.click(*at(office, page, (2, 0.5)))
+        page.mouse.move(*office.at(page, place))
+    office.click(page, (2, 0.5))
     page.keyboard.up("Shift")
-    page.mouse.move(*at(office, page, (1.5, 0.5)))
-    page.mouse.move(*at(office, page, (1, 0.5)))
-    page.mouse.dblclick(*at(office, page, (1, 0.5)))
-    revision(page, 1)
+    page.mouse.move(*office.at(page, (1.5, 0.5)))
+    page.mouse.move(*office.at(page, (1, 0.5)))
+    page.mouse.dblclick(*office.at(page, (1, 0.5)))
+    office.revised(page, 1)
     assert office.area(office.zones(page)["G0000"]) == pytest.approx(1.5, abs=0.02)
     assert_coverage(office, page)
 
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    page.mouse.click(*at(office, page, (0.5, 1.5)))
-    picked(page, "G0100")
+    office.pick(page, (0.5, 1.5))
     page.keyboard.press("p")
-    x, y = at(office, page, (1.25, 1.5))
+    x, y = office.at(page, (1.25, 1.5))
     page.mouse.move(x - 20, y)
     page.mouse.move(x, y)
     expect(page.locator("#live")).to_contain_text("迁移")
     page.mouse.click(x, y)
-    revision(page, 2)
+    office.revised(page, 2)
     assert office.area(office.zones(page)["G0100"]) == pytest.approx(1.3, abs=0.001)
     assert_coverage(office, page)
 
 
-def test_snapping_is_switched_and_readers_measure_too(office: Any) -> None:
-    page = enter(office)
+def test_snapping_is_switched_and_readers_measure_too(office: Town) -> None:
+    page = office.enter()
     said, switch = page.locator("#live"), page.locator("#tool-snap")
 
     def measure() -> None:
         page.keyboard.press("d")
-        draw(page, [at(office, page, (0, 0), (6, 0)), at(office, page, (2, 0), (-6, 0))])
+        office.draw(page, (0, 0), (2, 0), slips=[(6, 0), (-6, 0)])
 
     measure()
     expect(said).to_contain_text(re.compile(r"长度 95\d m"))
@@ -315,7 +267,7 @@ def test_snapping_is_switched_and_readers_measure_too(office: Any) -> None:
                 "() => onegrid.store.state.zones?.length > 0 && !onegrid.store.state.plan"
             )
         reader.locator("#tool-measure").click()
-        draw(reader, [at(office, reader, (1, 1)), at(office, reader, (3, 1))])
+        office.draw(reader, (1, 1), (3, 1))
         expect(reader.locator("#live")).to_contain_text(re.compile(r"长度 9[45]\d m"))
         assert reader.evaluate("onegrid.store.state.subject") is None, "a click that measures selects nothing"
         reader.keyboard.press("Escape")
