@@ -323,20 +323,25 @@ def _splinters(cells: Cells, kind: Ints, mask: Ints, claimed: Ints) -> Ints:
     """Return links from each splinter of a conflict to the place that it was cut off from.
 
     Drafting noise of a third layer cuts thin pieces off a place where two others disagree: they are no places
-    of their own. A splinter goes with the neighbour it shares the longest border with, of those in the same zones if
-    there are any.
+    of their own. A splinter goes with the neighbour it shares the longest border with: of those in the same zones of
+    all departments concerned, else of those in the same zones of two that disagree, else of those where the same
+    departments disagree.
     """
     a, b = cells.pairs.T
     thin = 2.0 * cells.area_m2 / np.maximum(cells.perimeter_m, 1e-9) < _SPLINTER_M
     serious = kind < _SERIOUS.index("noise")
     concerned = _concerned(cells, kind, mask)
-    both = concerned[a] & concerned[b]
-    alike = (~both | (claimed[a] == claimed[b])).all(axis=1) & both.any(axis=1)
-    together = (kind[a] == kind[b]) & serious[a] & (alike | (mask[a] == mask[b]))
+    both, same = concerned[a] & concerned[b], claimed[a] == claimed[b]
+    alike = (~both | same).all(axis=1) & both.any(axis=1)
+    shared = np.zeros(len(a), dtype=bool)
+    for number, (one, two) in enumerate(combinations(range(len(cells.layers)), 2)):
+        shared |= ((mask[a] & mask[b]) >> number & 1 > 0) & same[:, one] & same[:, two]
+    rank = np.select([alike, shared & (kind[a] > 0), mask[a] == mask[b]], [0, 1, 2], 3)
+    together = (kind[a] == kind[b]) & serious[a] & (rank < 3)  # noqa: PLR2004
     side, other = np.concatenate([a, b]), np.concatenate([b, a])
-    length, alike = np.tile(cells.pair_length_m, 2), np.tile(alike, 2)
+    length, rank = np.tile(cells.pair_length_m, 2), np.tile(rank, 2)
     rows = np.flatnonzero(np.tile(together, 2) & thin[side])
-    order = rows[np.lexsort((-length[rows], ~alike[rows], side[rows]))]
+    order = rows[np.lexsort((-length[rows], rank[rows], thin[other[rows]], side[rows]))]
     best = order[np.unique(side[order], return_index=True)[1]]
     return np.column_stack([side[best], other[best]])
 

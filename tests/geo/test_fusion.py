@@ -353,6 +353,15 @@ def test_drafting_noise_where_a_layer_is_missing_is_no_place_of_its_own() -> Non
     assert conflicts["width_m"].min() > 100
 
 
+def test_drafting_noise_of_a_third_layer_cuts_no_place_in_two() -> None:
+    """Y takes half of A and half of B; civil follows party, 4 m further east: two places, not three."""
+    layers = {"party": drawn("AABB"), "order": drawn("XYYZ"), "civil": moved(drawn("MMNN"), 2)}
+    conflicts = fuse(layers, profile=NO_SIZES).conflicts
+    places = conflicts[conflicts["kind"] == "conflict"]
+    assert places["area_m2"].tolist() == pytest.approx([191 * 222] * 2, rel=0.03)
+    assert places["width_m"].min() > 90
+
+
 def test_an_estate_is_never_cut() -> None:
     """An estate lies across the border that both departments draw, most of it in the east."""
     layer = drawn("AABB AABB")
