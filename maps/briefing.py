@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from geo.records import SUBJECT_NAMES, UNASSIGNED_NAMES
+from geo.records import SUBJECT_KINDS, SUBJECT_NAMES, UNASSIGNED_NAMES
 from maps import figures
 from maps.briefing_map import circles_shown, draw
 from maps.inline import inline
@@ -70,8 +70,9 @@ def write_briefing(data: BriefingData) -> str:
 
 
 def _totals(data: BriefingData) -> list[tuple[str, str]]:
-    rows = data.reconciliation[data.reconciliation["level"] == data.level]
-    counted = dict(zip(rows["kind"], rows["total"].tolist(), strict=True))
+    """Give the figures of the head: those who are in zones of the level, as the map shows them, and who is in none."""
+    rows = data.reconciliation[data.reconciliation["level"] == data.level].set_index("kind")
+    counted, totals_of = rows["assigned"].to_dict(), rows["total"].to_dict()
     people = data.zones["people"].dropna()
     totals = [
         (data.level_name, len(data.zones)),
@@ -79,6 +80,7 @@ def _totals(data: BriefingData) -> list[tuple[str, str]]:
         ("人口", float(people.sum()) if len(people) else None),
         (SUBJECT_NAMES["business"], counted.get("business")),
         (SUBJECT_NAMES["institution"], counted.get("institution")),
+        ("未归格的户", totals_of["household"] - counted["household"] if "household" in counted else None),
         ("服务站", len(data.stations)),
         ("问题", len(data.faults) if data.checked_at else None),
     ]
@@ -86,21 +88,26 @@ def _totals(data: BriefingData) -> list[tuple[str, str]]:
 
 
 def _accounts(data: BriefingData) -> list[dict[str, Any]]:
-    """Give the reconciliation by level and kind, with the reasons in words."""
-    rows = []
+    """Give the reconciliation by kind with the reasons in words: one row for all levels that agree."""
+    every = list(data.reconciliation["level"].unique())
+    levels: dict[tuple[str, int, int, str], list[str]] = {}
     for row in data.reconciliation.to_dict("records"):
         reasons = [f"{name} {figures.whole(row[key])}" for key, name in UNASSIGNED_NAMES.items() if row[key]]
-        rows.append(
-            {
-                "level": row["level_name"],
-                "kind": SUBJECT_NAMES[str(row["kind"])],
-                "total": row["total"],
-                "assigned": row["assigned"],
-                "unassigned": row["total"] - row["assigned"],
-                "reasons": "，".join(reasons),
-            }
+        account = (str(row["kind"]), int(row["total"]), int(row["assigned"]), "，".join(reasons))
+        levels.setdefault(account, []).append(str(row["level_name"]))
+    return [
+        {
+            "kind": SUBJECT_NAMES[kind],
+            "levels": "全部层级" if len(names) == len(every) > 1 else "、".join(names),
+            "total": total,
+            "assigned": assigned,
+            "unassigned": total - assigned,
+            "reasons": reasons,
+        }
+        for (kind, total, assigned, reasons), names in sorted(
+            levels.items(), key=lambda item: SUBJECT_KINDS.index(item[0][0])
         )
-    return rows
+    ]
 
 
 def _coverage(data: BriefingData) -> list[tuple[int, str, str]]:

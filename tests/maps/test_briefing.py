@@ -59,6 +59,31 @@ def test_page_says(page: str, words: str) -> None:
     assert words in _text(page)
 
 
+def test_the_head_counts_who_is_in_the_zones_and_says_who_is_not(page: str) -> None:
+    """Its people are those of the zones: so must its households be, or 1,240 households would have 2,700 people."""
+    head = _text(page.partition("<figure")[0])
+    assert "4 网格 1,230 户 2,700 人口" in head
+    assert "10 未归格的户" in head
+
+
+def test_levels_that_agree_share_a_row_of_the_accounts(make_briefing: Make) -> None:
+    grid = make_briefing().reconciliation
+    street = grid.assign(level="street", level_name="街镇")
+    party = grid.assign(level="party", level_name="党建网格", assigned=1200, gap=30)
+    two = _text(write_briefing(make_briefing(reconciliation=pd.concat([street, grid]))))
+    assert "户 全部层级 1,240 1,230 10 辖区外 4，无位置 6" in two
+    three = _text(write_briefing(make_briefing(reconciliation=pd.concat([street, grid, party]))))
+    assert "户 街镇、网格 1,240 1,230 10 辖区外 4，无位置 6" in three
+    assert "户 党建网格 1,240 1,200 40 辖区外 4，缺口内 30，无位置 6" in three
+
+
+def test_the_legend_explains_what_is_drawn_and_nothing_else(make_briefing: Make) -> None:
+    data = make_briefing()
+    warned = _text(write_briefing(make_briefing(faults=data.faults.assign(severity="warning"))))
+    assert "问题编号（错误）" in _text(write_briefing(data))
+    assert "问题编号（错误）" not in warned
+
+
 def test_scale_and_north_are_drawn(page: str) -> None:
     assert "L.control.scale({imperial: false" in page
     assert 'class="north"' in page
