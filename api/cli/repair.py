@@ -32,7 +32,7 @@ from api.store.refusals import InvalidRequestError
 from geo.coverage import KINDS, STRATEGIES, Guards, propose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from geo.coverage import Proposal
 
@@ -103,6 +103,7 @@ def repair(  # noqa: PLR0913  options of a command
             priority=order or None,
             guards=Guards(max_change, max_gap),
         )
+    _check_numbers(decisions, proposal)
     _finish_file(path, zones, proposal, accept, output)
 
 
@@ -114,11 +115,11 @@ def _finish_file(
         {**row, "number": row["number"] + 1, "level": level, "status": "proposed"}
         for row in proposal.actions.to_dict("records")
     ] + [
-        {**row, "number": row["number"] + 1, "level": level, "status": "refused", "message": row["reason"],
+        {**row, "number": _shown(row["number"]), "level": level, "status": "refused", "message": row["reason"],
          "message_en": row["reason_en"], "strategy": None, "recipient": None, "households": None, "people": None}
         for row in proposal.refused.to_dict("records")
     ]  # fmt: skip
-    rows.sort(key=lambda row: row["number"])
+    rows.sort(key=lambda row: (row["number"] is None, row["number"]))
     _show(path.name, rows)
     columns = [name for name in _COLUMNS if name != "version"]
     tables: dict[str, pd.DataFrame] = {"proposals": gpd.GeoDataFrame(
@@ -138,7 +139,9 @@ def _finish_file(
     save({"zones": done.zones, **tables}, output, "zones")
     say(f"已执行 {len(done.actions)} 处，改动 {len(done.inverse)} 个网格；原文件不变。")
     for row in done.refused.itertuples():
-        warn(f"{row.number + 1} 号没有执行: {row.reason}")
+        number = _shown(row.number)
+        what = f"{number} 号" if number else f"修复引出的{FAULT_NAMES[row.kind]} ({' '.join(row.codes)}) "
+        warn(f"{what}没有执行: {row.reason}")
 
 
 def _repair_version(
@@ -190,7 +193,7 @@ def _show(title: str, rows: Iterable[dict[str, Any]]) -> None:
     rows = list(rows)
     body = [
         (
-            str(row["number"]),
+            str(row["number"] or "–"),
             row["level"],
             FAULT_NAMES.get(row["kind"], row["kind"]),
             repairs.STRATEGY_NAMES.get(row["strategy"], row["strategy"])
@@ -227,6 +230,22 @@ def _check_kinds(strategies: dict[str, str]) -> None:
         )
 
 
+def _check_numbers(decisions: Mapping[int, str], proposal: Proposal) -> None:
+    known = {row + 1 for row in [*proposal.actions["number"], *proposal.refused["number"].dropna()]}
+    lost = sorted(set(decisions) - known)
+    if lost:
+        raise InvalidRequestError(
+            f"没有编号为 {'、'.join(map(str, lost[:5]))} 的可修复的问题。",
+            f"no faults numbered {lost[:5]} that can be repaired",
+            remedy="编号见 onegrid check 的结果；小区、楼栋被切割和道路穿过要靠调整边界解决。",
+        )
+
+
+def _shown(number: Any) -> int | None:  # noqa: ANN401  pandas' missing value
+    """Return the number of a fault as ``onegrid check`` lists it; None for what only arose from a repair."""
+    return None if pd.isna(number) else int(number) + 1
+
+
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise InvalidRequestError(
@@ -241,11 +260,12 @@ def _chosen(accept: str, known: set[int]) -> set[int]:
     """Return the numbers that ``all`` or ``1,3,5-8`` names; ``all`` are the proposed ones."""
     if accept == ALL:
         return set(known)
-    chosen: set[int] = set()
+    spans = []
     for each in accept.split(","):
         first, dash, last = each.strip().partition("-")
-        chosen |= set(range(_number(first), _number(last if dash else first) + 1))
-    lost = sorted(chosen - known)
+        spans.append((_number(first), _number(last if dash else first)))
+    chosen = {number for number in known if any(first <= number <= last for first, last in spans)}
+    lost = sorted({end for span in spans for end in span} - known)
     if lost:
         raise InvalidRequestError(
             f"没有可以执行的 {'、'.join(map(str, lost[:5]))} 号建议。",

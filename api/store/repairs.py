@@ -48,6 +48,7 @@ STRATEGY_NAMES = {
     "exception": "登记为豁免",
     "refuse": "不处理",
     "mend": "理顺边界",
+    "settled": "随旁边的修复解决",
 }
 """What each strategy is called in tables; a zone's code stands for itself."""
 
@@ -230,9 +231,9 @@ def kernel_proposals(
     lost = sorted(set(options.decisions) - {number for each in numbers.values() for number in each})
     if lost:
         raise NotFoundError(
-            f"没有编号为 {'、'.join(map(str, lost[:SHOWN_CODES]))} 的问题。",
-            f"no faults numbered {lost[:SHOWN_CODES]}",
-            remedy="编号见最近一次检查的问题列表。",
+            f"没有编号为 {'、'.join(map(str, lost[:SHOWN_CODES]))} 的可修复的问题。",
+            f"no faults numbered {lost[:SHOWN_CODES]} that can be repaired",
+            remedy="编号见最近一次检查的问题列表；小区、楼栋被切割和道路穿过要靠调整边界解决。",
         )
     boundary = gpd.GeoSeries([boundary_of(session, version.territory_id)], crs=INTERNAL_CRS)
     areas = [each.area for each in checks.list_exceptions(session, version.territory)]
@@ -274,9 +275,12 @@ def _chosen(
 
 
 def _fault_numbers(session: Session, version: VersionInfo) -> dict[int, tuple[int, ...]]:
-    """Return the numbers of the stored faults of each level, in the kernel's order."""
+    """Return the numbers of the stored faults of each level that a repair looks at, in the kernel's order."""
     rows = session.execute(
-        text("SELECT level_id, number FROM fault WHERE version_id = :id ORDER BY number"), {"id": version.id}
+        text(
+            """SELECT level_id, number FROM fault WHERE version_id = :id AND kind NOT LIKE 'cut%' ORDER BY number"""
+        ),
+        {"id": version.id},
     )
     numbers: dict[int, list[int]] = {}
     for level, number in rows:
@@ -308,7 +312,8 @@ def _digest(session: Session, version: VersionInfo) -> str:
 def _rows(run_id: int, level: LevelProposal) -> Iterable[tuple[Any, ...]]:
     for status, frame in (("proposed", level.proposal.actions), ("refused", level.proposal.refused)):
         proposed = status == "proposed"
-        for row in frame.to_dict("records"):
+        # What only arose from a repair has no number; the check of the draft finds it.
+        for row in frame[frame["number"].notna()].to_dict("records"):
             yield (
                 run_id,
                 level.stored.id,

@@ -19,7 +19,8 @@ kind                meaning
 ``overlap``         land in two zones (2)
 ``gap``             land in no zone, enclosed by zones (3)
 ``sliver``          the same, narrower than ``sliver_width_m`` (3)
-``inlet``           land in no zone, between zones and open to the outside, deeper than its mouth is wide (3)
+``inlet``           land in no zone, between zones and open to the outside, deeper than its mouth is wide, or a
+                    passage that is open at both ends (3)
 ``uncovered``       other land of the territory in no zone, along its border (3)
 ``outside_parent``  part of a zone outside the territory (4)
 ``crossing_levels`` part of a zone in another parent than its own (4)

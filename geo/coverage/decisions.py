@@ -8,15 +8,16 @@ import numpy as np
 import shapely
 
 from geo.coverage.guards import Refusal
+from geo.coverage.zones import same_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import geopandas as gpd
 
     from geo.coverage.findings import Finding
-    from geo.coverage.plane import Geometries
-    from geo.coverage.redraw import Decision
+    from geo.coverage.plane import Floats, Geometries, Ints
+    from geo.coverage.redraw import Beside, Decision
     from geo.coverage.zones import Zones
 
 Strategy = Literal[
@@ -53,10 +54,15 @@ UNDECIDED: dict[str, Refusal] = {
 }
 ON_REQUEST = Refusal("按要求不处理", "left as it is, as requested")
 NOBODY = Refusal("旁边没有可以接收的网格", "no zone beside it can take it")
+NO_EFFECT = Refusal("比坐标的精度还细，改不动", "finer than the grid of coordinates: it cannot be redrawn")
 TOO_WIDE = Refusal(
     "缺口太宽，可能是真实的空地（河、湖、他人土地）：请登记豁免或指定归属",
     "the gap is so wide that it may be real (a river, a lake, land of others): register an exception or name a zone",
 )
+
+
+_ALONG = 0.9
+"""Share of the longest contact from which on a zone lies along the whole of a place."""
 
 
 class Census:
@@ -70,6 +76,7 @@ class Census:
         self._people = np.empty(0)
         self._household = np.empty(0, dtype=bool)
         if subjects is not None:
+            same_reference(subjects, zones.frame.crs, "管理对象")
             geometries = np.asarray(subjects.geometry.array, dtype=object)
             located = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
             self._points = shapely.point_on_surface(geometries[located])
@@ -96,13 +103,26 @@ def _border(zones: Zones, place: shapely.Geometry, row: int, tolerance_m: float)
     return float(shapely.length(shapely.difference(rim, own)))
 
 
+def _contacts(zones: Zones, place: shapely.Geometry, rows: Ints, tolerance_m: float) -> Floats:
+    """Return how much of their borders zones have along the outline of a place."""
+    rim = shapely.buffer(shapely.boundary(place), tolerance_m, quad_segs=2)
+    lengths: Floats = shapely.length(shapely.intersection(shapely.boundary(zones.laid(rows)), rim))
+    return lengths
+
+
 def _neighbours(zones: Zones, finding: Finding, tolerance_m: float) -> list[int]:
     """Return the rows of other zones on which a piece borders, longest border first."""
     place = np.array([finding.place], dtype=object)
     rows = np.setdiff1d(zones.over(shapely.buffer(place, tolerance_m))[1], finding.rows)
-    rim = shapely.buffer(shapely.boundary(place[0]), tolerance_m, quad_segs=2)
-    lengths = shapely.length(shapely.intersection(shapely.boundary(zones.laid(rows)), rim))
+    lengths = _contacts(zones, finding.place, rows, tolerance_m)
     return [int(row) for row in rows[np.argsort(-lengths, kind="stable")] if lengths.max() > 0]
+
+
+def _along(zones: Zones, finding: Finding, tolerance_m: float) -> list[int]:
+    """Return the rows of a near miss that have all of it along their border, and do not merely touch its end."""
+    rows = np.array(finding.rows, dtype=np.int64)
+    lengths = _contacts(zones, finding.place, rows, tolerance_m)
+    return [int(row) for row in rows[lengths >= _ALONG * lengths.max()]]
 
 
 def recipients(
@@ -132,7 +152,11 @@ def recipients(
     """
     rows = list(finding.rows)
     if strategy not in STRATEGIES:
-        return [row for row, code in enumerate(zones.codes) if code == strategy]
+        named = [row for row, code in enumerate(zones.codes) if code == strategy]
+        # A border can only follow the line of a zone that has it.
+        return [row for row in named if finding.kind != "near_miss" or row in rows]
+    if finding.kind == "near_miss":
+        rows = _along(zones, finding, tolerance_m)
     if finding.kind == "stray":
         rows = _neighbours(zones, finding, tolerance_m)
     if finding.kind == "contained":
@@ -147,27 +171,57 @@ def recipients(
     return rows
 
 
-def decision(finding: Finding, recipient: int | None, held: Decision) -> Decision:
+def decision(
+    finding: Finding, recipient: int | None, held: Decision, beside: Callable[[], Beside]
+) -> Decision:
     """Return who shall hold a face of a fault that these zones hold now.
+
+    What another repair has settled meanwhile stays settled: land that lost its fault keeps its holders.
 
     Parameters
     ----------
     finding
         The fault.
     recipient
-        Row that shall have its land; None where it goes to nobody.
+        Row that shall have its land; None where the territory's boundary decides.
     held
         Rows that hold the face now.
+    beside
+        Tells who stands beside the face.
     """
-    if recipient is None:
-        return held - set(finding.rows)
+    rows = frozenset(finding.rows)
     if finding.kind == "near_miss":
-        # The recipient's line becomes the border of both: it gives up nothing and takes nothing.
-        others = [row for row in finding.rows if row != recipient]
-        if len(held) > 1:
-            return held - set(others)
-        return held or frozenset(others[:1] or [recipient])
-    return held - set(finding.rows) | {recipient}
+        return _aligned(finding.rows, recipient, held, beside)
+    if finding.kind in EMPTY_KINDS:
+        return held or _only(recipient)
+    if finding.kind in ("overlap", "contained"):
+        return held - rows | _only(recipient) if rows <= held else held
+    left = held - rows
+    return left or _only(recipient) if held & rows else held
+
+
+def _only(row: int | None) -> Decision:
+    return frozenset() if row is None else frozenset([row])
+
+
+def _aligned(
+    rows: tuple[int, ...], recipient: int | None, held: Decision, beside: Callable[[], Beside]
+) -> Decision:
+    """Return who shall hold a face between two drawings of one border.
+
+    The recipient's line becomes the border of both: it gives up nothing, and takes nothing that lies along another's
+    border too. The territory's boundary is a line like a zone's.
+    """
+    if recipient is None and held:
+        return held - set(rows)
+    if len(held) > 1:
+        kept = recipient if recipient in held else min(held)
+        return held - (set(rows) - {kept})
+    if held:
+        return held
+    lengths = {row: length for row, length in beside().items() if row in rows}
+    along = [row for row in rows if lengths.get(row, 0) >= _ALONG * max(lengths.values(), default=np.inf)]
+    return frozenset([row for row in along if row != recipient][:1]) or _only(recipient)
 
 
 def ranked(zones: Zones, priority: Sequence[str] | None) -> dict[int, int]:

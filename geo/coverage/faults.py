@@ -107,7 +107,7 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     ------
     ZonesError
         When there is no column ``code``, a code is empty, a geometry is no polygon, the zones span more than half the
-        globe, or the territory has no area.
+        globe, the territory is no polygon or has no area, or several parents bear one code.
     UndeclaredReferenceError
         When ``zones`` name no reference.
     MixedReferenceError
@@ -115,7 +115,7 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
 
     Notes
     -----
-    A zone that has an invalid ring is judged by what its lines enclose; gaps and overlaps that follow from its
+    A zone that has an invalid ring is judged by what its rings enclose; gaps and overlaps that follow from its
     crossing are not listed beside it. A duplicate or contained zone is not listed as an overlap too.
 
     Complete by construction: gaps and overlaps can only lie between edges that do not cancel
@@ -134,13 +134,14 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     ['网格 A 与 网格 B 重叠 318 m²，最宽 1.0 米。']
     """
     limits = Tolerances(tolerance_m, near_miss_m, sliver_width_m, inlet_width_m, barrier_m=barrier_m)
-    taken, found = search(zones, boundary, parents, exceptions, limits)
+    taken, found, _ = search(zones, boundary, parents, exceptions, limits)
+    points = _locations(subjects, taken)
     for kind, frame in _cuttable(subjects, estates, buildings):
         width = cut_m if isinstance(cut_m, int | float) else cut_m.get(kind, limits.cut_m)
         found += cut_subjects(taken, frame, kind, replace(limits, cut_m=float(width)))
     if barriers is not None:
         found += cut_zones(taken, barriers, limits)
-    return as_frame(in_order(found), taken, _locations(subjects, taken), noun)
+    return as_frame(in_order(found), taken, points, noun)
 
 
 def search(
@@ -149,8 +150,11 @@ def search(
     parents: gpd.GeoDataFrame | None,
     exceptions: Any,  # noqa: ANN401
     limits: Tolerances,
-) -> tuple[Zones, list[Finding]]:
-    """Return the zones as they were taken in, and the faults of their borders; arguments as of ``find_faults``."""
+) -> tuple[Zones, list[Finding], Parents | None]:
+    """Return zones as they were taken in, the faults of their borders, and their parents.
+
+    Arguments as of ``find_faults``.
+    """
     taken = Zones.of(zones, around=boundary if parents is None else parents)
     allowed = _exceptions(exceptions, taken)
     above = None if parents is None else Parents(parents, taken)
@@ -162,7 +166,7 @@ def search(
     if above is not None:
         overlapping = [row for finding in areal if finding.kind in _SHARED for row in finding.rows]
         found += above.crossings(rings, overlapping, limits)
-    return taken, found
+    return taken, found, above
 
 
 def _cuttable(

@@ -84,6 +84,10 @@ class Tolerances:
     barrier_m: float = 10.0
 
 
+BOUNDARY_NAMES = ("辖区边界", "the boundary")
+"""Names of a fault along the territory's boundary."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One fault on the plane.
@@ -97,7 +101,7 @@ class Finding:
     rows
         Rows of the zones concerned, the most concerned first.
     names
-        Other names that the sentence needs: parents, an estate, a barrier, a reason.
+        Other names that the sentence needs: parents, the boundary, an estate, a barrier, a reason.
     """
 
     kind: str
@@ -107,7 +111,10 @@ class Finding:
 
 
 def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Finding]:
-    """Replace gaps and overlaps that are narrower than a near miss by one finding per pair of neighbours."""
+    """Replace gaps and overlaps that are narrower than a near miss by one finding per pair of neighbours.
+
+    Along the territory's boundary it is one finding per zone; it then bears ``BOUNDARY_NAMES``.
+    """
     kinds = ("overlap", "gap", "sliver", "inlet", "uncovered", "outside_parent")
     areal = [at for at, finding in enumerate(findings) if finding.kind in kinds]
     places = np.array([findings[at].place for at in areal], dtype=object)
@@ -117,16 +124,17 @@ def with_near_misses(findings: Sequence[Finding], limits: Tolerances) -> list[Fi
     kept = [finding for at, finding in enumerate(findings) if at not in narrow]
     wide = np.array([finding.place for finding in kept], dtype=object)
     tree = shapely.STRtree(wide)
-    borders: dict[tuple[int, ...], list[shapely.Geometry]] = {}
+    borders: dict[tuple[tuple[int, ...], tuple[str, ...]], list[shapely.Geometry]] = {}
     for at in sorted(narrow):
         # The thin end of a wider fault between the same zones is part of it, not a second one.
         beside = tree.query(findings[at].place, predicate="dwithin", distance=limits.near_miss_m)
         if any(set(findings[at].rows) <= set(kept[number].rows) for number in beside):
             continue
-        borders.setdefault(tuple(sorted(findings[at].rows)), []).append(findings[at].place)
-    for rows, pieces in borders.items():
+        key = tuple(sorted(findings[at].rows)), findings[at].names
+        borders.setdefault(key, []).append(findings[at].place)
+    for (rows, names), pieces in borders.items():
         parts, _ = parts_of(np.array(pieces, dtype=object))
-        kept.append(Finding("near_miss", shapely.MultiPolygon(list(parts)), rows))
+        kept.append(Finding("near_miss", shapely.MultiPolygon(list(parts)), rows, names))
     return kept
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from geo.coverage.borders import BOUNDARY, Edges
-from geo.coverage.findings import Finding
+from geo.coverage.findings import BOUNDARY_NAMES, Finding
 from geo.coverage.plane import at_least_wide, opened, parts_of, widths
 
 if TYPE_CHECKING:
@@ -110,5 +110,7 @@ def gaps(empty: Geometries, contacts: Contacts, exceptions: Geometries, limits: 
             kind = "inlet"
         else:
             kind = "uncovered"
-        findings.append(Finding(kind, place, rows))
+        # A strip along the boundary, not a passage between zones that leads to it.
+        beside = kind == "uncovered" and mouth > max(touching.values(), default=0.0) / 2
+        findings.append(Finding(kind, place, rows, BOUNDARY_NAMES if beside else ()))
     return findings

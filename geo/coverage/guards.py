@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import shapely
 
+from geo.errors import ZonesError
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -25,10 +27,25 @@ class Guards:
         Largest share of a zone's area that repairs may give or take, all together.
     max_gap_width_m
         A gap wider than this (in meters) is taken for real until somebody decides about it.
+
+    Raises
+    ------
+    ZonesError
+        When a limit is negative or no number.
     """
 
     max_change: float = 0.1
     max_gap_width_m: float = 25.0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that would limit nothing, or everything."""
+        for name, value in (("面积改变上限", self.max_change), ("缺口宽度上限", self.max_gap_width_m)):
+            if not value >= 0:
+                raise ZonesError(
+                    f"{name}不能是 {value}。",
+                    f"a limit of repair must not be {value}",
+                    remedy="请给出 0 或更大的数，例如 0.1（10%）和 25（米）。",
+                )
 
     def objection(self, code: str, before: shapely.Geometry, after: shapely.Geometry) -> Refusal | None:
         """Return why a zone must not become this by one repair, or None.
@@ -49,6 +66,11 @@ class Guards:
             return Refusal(f"网格 {code} 会断成几块", f"zone {code} would fall into pieces")
         change = abs(shapely.area(after) / max(shapely.area(before), 1e-12) - 1)
         return beyond_cap(code, change, self.max_change) if change > self.max_change else None
+
+
+def into_parent(code: str, parent: str) -> Refusal:
+    """Return the refusal to let a zone reach into another parent than its own."""
+    return Refusal(f"网格 {code} 会跨到上级 {parent}", f"zone {code} would reach into parent {parent}")
 
 
 def beyond_cap(code: str, change: float, cap: float) -> Refusal:

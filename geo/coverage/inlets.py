@@ -5,6 +5,9 @@ outline is looked at: where two points, equally far along the outline to both si
 the way between them, the zones around are *closed* (widened by half a width and narrowed again). What closing fills
 there is an inlet when it lies between at least two zones and is deeper than its mouth is wide; an ordinary bend of the
 border is not. A narrow inlet in a bend is told from the bend by closing also with about its own width.
+
+Where the outline falls into several pieces there may be *passages* between them, open at both ends. They are what
+closing fills between zones of different pieces and whose mouths are about as wide as they are on the way.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 _WIDER = (4.0, 1.5)
 """Widths with which zones are closed, in widths of the inlet."""
+
+_NARROWER = 0.25 ** np.arange(7)
+"""Widths with which pieces of a coverage are closed, in widths of the widest inlet: 30 m down to 7 mm."""
 
 _DETOUR = 0.5
 """Below this ratio of straight distance to way along it the outline turns back on itself: a wedge of 60 degrees has it,
@@ -58,15 +64,18 @@ def inlets(
     """
     if len(outline) == 0 or len(zones) == 1 or limits.inlet_width_m <= 0:
         return []
-    findings: list[Finding] = []
-    found: shapely.Geometry = shapely.GeometryCollection()
-    for turn, width_m in zip(*_turns(_whole(outline), contacts), strict=True):
+    whole = _whole(outline)
+    places = _passages(whole, contacts, limits)
+    found: shapely.Geometry = shapely.union_all(places)
+    for turn, width_m in zip(*_turns(whole, contacts), strict=True):
         if shapely.dwithin(found, turn, limits.tolerance_m):
             continue
         place = _inlet_at(zones, turn, float(width_m), contacts, limits)
-        if place is None:
-            continue
-        found = shapely.union(found, place)
+        if place is not None:
+            places.append(place)
+            found = shapely.union(found, place)
+    findings: list[Finding] = []
+    for place in places:
         left = without(np.array([place], dtype=object), exceptions, limits.near_miss_m)
         findings += [
             Finding("inlet", one, tuple(rows))
@@ -85,6 +94,33 @@ def _whole(outline: Geometries) -> shapely.Geometry:
     inner = shapely.contains_properly(filled[0], filled)
     whole: shapely.Geometry = shapely.union_all(filled[~inner])
     return whole
+
+
+def _passages(whole: shapely.Geometry, contacts: Contacts, limits: Tolerances) -> list[shapely.Geometry]:
+    """Return the passages between the pieces of a coverage, open at both ends."""
+    pieces = shapely.get_parts(whole)
+    one, other = shapely.STRtree(pieces).query(pieces, predicate="dwithin", distance=limits.inlet_width_m)
+    near = np.unique(one[one != other])
+    places: list[shapely.Geometry] = []
+    if len(near) == 0:
+        return places
+    shores = shapely.union_all(pieces[near])
+    for share in _NARROWER:
+        filled = _closed(shores, share * limits.inlet_width_m, limits.tolerance_m)
+        filled = filled[~shapely.dwithin(filled, shapely.union_all(places), limits.tolerance_m)]
+        for place, by_row in zip(filled, contacts.of(filled), strict=True):
+            mouths, along = _mouths(place, shores, limits.tolerance_m / 4), sum(by_row.values())
+            mean_m = 2 * shapely.area(place) / max(along, limits.tolerance_m)
+            if len(by_row) > 1 and len(mouths) > 1 and sum(mouths) <= MOUTH * len(mouths) * mean_m <= along:
+                places.append(place)
+    return places
+
+
+def _mouths(place: shapely.Geometry, shores: shapely.Geometry, apart_m: float) -> list[float]:
+    """Return the lengths of the open sides of a place: where its rim is further from the shores than this."""
+    rim = shapely.difference(shapely.boundary(place), shapely.buffer(shores, apart_m, quad_segs=2))
+    lengths = shapely.length(shapely.get_parts(shapely.line_merge(rim)))
+    return [float(length) for length in lengths if length > apart_m]
 
 
 def _turns(whole: shapely.Geometry, contacts: Contacts) -> tuple[Geometries, Floats]:
@@ -140,10 +176,15 @@ def _inlet_at(
 def _filled(
     shores: shapely.Geometry, turn: shapely.Geometry, width_m: float, tolerance_m: float
 ) -> Geometries:
-    """Return what closing fills at a point: places outside into which no circle of this width can enter."""
+    """Return what closing fills at a point."""
+    parts = _closed(shores, width_m, tolerance_m)
+    return parts[shapely.dwithin(parts, turn, tolerance_m)]
+
+
+def _closed(shores: shapely.Geometry, width_m: float, tolerance_m: float) -> Geometries:
+    """Return what closing fills: places outside into which no circle of this width can enter."""
     closed = shapely.buffer(shapely.buffer(shores, width_m / 2, quad_segs=4), -width_m / 2, quad_segs=4)
     parts, _ = parts_of(np.array([shapely.difference(closed, shores)], dtype=object))
-    parts = parts[shapely.dwithin(parts, turn, tolerance_m)]
     return parts[at_least_wide(parts, tolerance_m)]
 
 

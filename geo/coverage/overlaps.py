@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from geo.coverage.findings import Finding
+from geo.coverage.findings import BOUNDARY_NAMES, Finding
 from geo.coverage.plane import at_least_wide, parts_of
 
 if TYPE_CHECKING:
@@ -102,5 +102,5 @@ def outside(zones: Zones, faces: Geometries, boundary: shapely.Geometry, toleran
     for row, places in found.items():
         merged, _ = parts_of(np.array([shapely.union_all(np.array(places, dtype=object))], dtype=object))
         wide = merged[at_least_wide(merged, tolerance_m)]
-        findings += [Finding("outside_parent", part, (row,)) for part in wide]
+        findings += [Finding("outside_parent", part, (row,), BOUNDARY_NAMES) for part in wide]
     return findings

@@ -11,8 +11,11 @@ others, cuts necks by snapping and fills real holes (GEOS #1525, #1476); tests h
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -20,7 +23,7 @@ import shapely
 from geo.coverage.plane import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from geo.coverage.plane import Bools, Floats, Geometries
 
@@ -29,6 +32,9 @@ GRID_M = 1e-4
 
 Decision = frozenset[int]
 """Rows of the zones that hold a face."""
+
+Beside = Mapping[int, float]
+"""Row → length of the border that a face shares with what only this zone holds."""
 
 
 def grid_of(*, geographic: bool) -> float:
@@ -49,6 +55,25 @@ def on_grid(geometries: Geometries, grid: float) -> Geometries:
 
 
 @dataclass(frozen=True)
+class Redrawn:
+    """Zones as they come out.
+
+    Parameters
+    ----------
+    shapes
+        Row → new polygon, also for a zone that only gains a vertex which its neighbour has there.
+    moved
+        The land of the fault that somebody else holds now; empty when nothing changes hands.
+    parties
+        Rows of those who lose or get it.
+    """
+
+    shapes: Mapping[int, shapely.Geometry]
+    moved: shapely.Geometry
+    parties: Decision
+
+
+@dataclass(frozen=True)
 class Around:
     """The zones around one fault.
 
@@ -66,22 +91,23 @@ class Around:
     place: shapely.Geometry
     grid: float
 
-    def redrawn(self, decide: Callable[[Decision], Decision]) -> dict[int, shapely.Geometry]:
-        """Return the zones that change.
+    def redrawn(self, decide: Callable[[Decision, Callable[[], Beside]], Decision]) -> Redrawn:
+        """Return the zones that change, and the land that changes hands.
 
         Parameters
         ----------
         decide
-            From the zones that hold a face of the fault to those that shall hold it.
+            From the zones that hold a face of the fault, and who stands beside it, to those that shall hold it.
 
-        Returns
-        -------
-        dict
-            Row → new polygon; also for a zone that only gains a vertex which its neighbour has there.
         """
         faces, holders = self._faces()
         inside = shapely.intersects(self.place, shapely.point_on_surface(faces))
-        after = [decide(held) if within else held for held, within in zip(holders, inside, strict=True)]
+        after = list(holders)
+        for at in np.flatnonzero(inside):
+            after[at] = decide(holders[at], partial(_beside, faces, holders, at))
+        moved = [at for at in np.flatnonzero(inside) if holders[at] != after[at]]
+        parties = frozenset[int]().union(*(holders[at] ^ after[at] for at in moved))
+        land = shapely.union_all(faces[moved])
         after = self._hairs_given(faces, after, inside)
         changed = {}
         for row, shape in self.shapes.items():
@@ -89,7 +115,7 @@ class Around:
             new = _union(own)
             if not shapely.equals_exact(shapely.normalize(new), shapely.normalize(shape)):
                 changed[row] = new
-        return changed
+        return Redrawn(changed, land, parties)
 
     def _faces(self) -> tuple[Geometries, list[Decision]]:
         rows = np.array(list(self.shapes), dtype=np.int64)
@@ -106,15 +132,29 @@ class Around:
         thin = shapely.is_empty(shapely.buffer(faces, -2 * self.grid, quad_segs=1))
         for at in np.flatnonzero(thin & ~inside):
             if len(after[at]) == 0:
-                shared = shapely.length(
-                    shapely.intersection(shapely.boundary(faces[at]), shapely.boundary(faces))
-                )
+                shared = _shared(faces, at)
                 shared[[number for number, held in enumerate(after) if len(held) != 1]] = 0
                 if shared.max() > 0:
                     after[at] = after[int(shared.argmax())]
             elif len(after[at]) > 1:
                 after[at] = frozenset([min(after[at])])
         return after
+
+
+def _shared(faces: Geometries, at: np.integer[Any]) -> Floats:
+    """Return how much of its outline a face has in common with each face."""
+    lengths: Floats = shapely.length(
+        shapely.intersection(shapely.boundary(faces[at]), shapely.boundary(faces))
+    )
+    return lengths
+
+
+def _beside(faces: Geometries, holders: list[Decision], at: np.integer[Any]) -> Beside:
+    lengths: dict[int, float] = defaultdict(float)
+    for held, length in zip(holders, _shared(faces, at), strict=True):
+        if len(held) == 1 and length > 0:
+            lengths[min(held)] += float(length)
+    return lengths
 
 
 def _union(faces: Geometries) -> shapely.Geometry:

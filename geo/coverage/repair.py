@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,13 @@ import numpy as np
 import pandas as pd
 
 from geo.coverage.guards import Guards, Refusal
-from geo.coverage.requests import Request
+from geo.coverage.requests import Request, with_geometries
 from geo.coverage.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     import shapely
-
-_ROUNDS = 8
-"""How often the zones that changed are looked at again."""
 
 ACTION_COLUMNS = (
     "number",
@@ -48,13 +44,14 @@ class Repair:
     zones
         The repaired zones: the rows, columns and index of the input; only geometries differ.
     actions
-        One row per fault that was dealt with: ``number`` (for ``Proposal.apply``), ``kind``, ``strategy``, ``codes`` of
-        the zones concerned, ``recipient`` (code, or None), ``area_m2`` that changed hands, ``changes`` (code → square
-        meters before and after, for each zone whose area changed), ``households`` and ``people`` affected (missing
-        when no subjects were given), ``message``, ``message_en`` and ``geometry``.
+        One row per fault that was dealt with, with what followed from it: ``number`` (its row in ``find_faults``),
+        ``kind``, ``strategy`` (``settled`` when repairs beside it had already done it), ``codes`` of the zones
+        concerned, ``recipient`` (code, or None), ``area_m2`` that changed hands, ``changes`` (code → square meters
+        before and after, for each zone that gained or lost land), ``households`` and ``people`` on the land that
+        changed hands (missing when no subjects were given), ``message``, ``message_en`` and ``geometry`` (the fault).
     refused
-        One row per fault that was left: ``number``, ``kind``, ``codes``, ``area_m2``, ``reason``, ``reason_en``,
-        ``geometry``.
+        One row per fault that was left: ``number`` (missing where it only arose from a repair), ``kind``, ``codes``,
+        ``area_m2``, ``reason``, ``reason_en``, ``geometry``.
     exceptions
         Gaps to be registered as exceptions (strategy ``exception``): give them to ``find_faults``.
     inverse
@@ -69,7 +66,7 @@ class Repair:
 
     def undone(self) -> gpd.GeoDataFrame:
         """Return the zones as they were, each coordinate restored."""
-        return _with_geometries(self.zones, self.inverse)
+        return with_geometries(self.zones, self.inverse)
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class Proposal:
     _whole: Repair = field(repr=False)
 
     def apply(self, accepted: Collection[int] | None = None) -> Repair:
-        """Return the repair with the accepted actions (their ``number``), or with all."""
+        """Return the repair with the accepted actions (their ``number``) and what follows from them, or with all."""
         return self._whole if accepted is None else _carried_out(self._request, frozenset(accepted))
 
 
@@ -121,7 +118,8 @@ def propose(  # noqa: PLR0913  as many as a planner can decide about
         nothing), ``refuse``, or the code of a zone. What is not named is done by ``geo.coverage.DEFAULTS``.
     decisions
         Number of a fault (its row in ``find_faults(zones, boundary, parents=…, exceptions=…)``) → a strategy or the
-        code of the zone that shall have it. A named zone also lifts the limit on the width of gaps.
+        code of the zone that shall have it. A named zone also lifts the limit on the width of gaps. Numbers of cuts,
+        which only people can settle, and numbers that no fault has are passed over.
     priority
         Codes of zones, or of layers (column ``layer``), the most important first: it keeps what overlaps.
     guards
@@ -134,8 +132,10 @@ def propose(  # noqa: PLR0913  as many as a planner can decide about
     Raises
     ------
     ZonesError
-        As ``find_faults``; also for an unknown strategy or code, and a strategy that counts households without
+        As ``find_faults``; also for an unknown kind, strategy or code, and a strategy that counts households without
         ``subjects``.
+    MixedReferenceError
+        When another frame is in another reference than ``zones``.
     """
     request = Request(
         zones,
@@ -167,9 +167,10 @@ def repair(  # noqa: PLR0913  as many as a planner can decide about
     """Repair a coverage within guards: every action that ``propose`` proposes is done.
 
     No zone vanishes, none falls into more pieces, none changes by more of its area than ``Guards.max_change``, and a
-    gap wider than ``Guards.max_gap_width_m`` is left as real unless somebody decided about it. What a guard stops is
-    tried with the next best recipient, and refused with the reason when none is left. Afterwards ``find_faults`` finds
-    nothing that was repaired, a second repair changes nothing, and ``Repair.undone`` restores every coordinate.
+    gap wider than ``Guards.max_gap_width_m`` is left as real unless somebody decided about it. None comes to lie in a
+    second parent: where ``parents`` divide the land of a fault, each zone gets what lies in its own. What a guard stops
+    is tried with the next best recipient, and refused with the reason when none is left. Afterwards ``find_faults``
+    finds nothing that was repaired, a second repair changes nothing, and ``Repair.undone`` restores every coordinate.
 
     Parameters
     ----------
@@ -217,75 +218,59 @@ def repair(  # noqa: PLR0913  as many as a planner can decide about
 def _carried_out(request: Request, accepted: frozenset[int] | None) -> Repair:
     """Repair what is accepted, or everything; numbers do not depend on what is accepted.
 
-    Where all repairs of a zone together would change it by more than the cap, none of its faults is repaired: to
-    stop half-way would make the outcome depend on the order, and a second repair go on where the first stopped.
+    A second repair starts from what the first has left, and measures the cap anew. What it would still do is done at
+    once, so that it changes nothing. Where that would change a zone by more than the cap, its faults and all that hang
+    together with them are left as they are: a second repair comes to the same end.
     """
-    blocked: dict[int, Refusal] = {}
+    begun = Work(request, accepted)
+    held: dict[int, Refusal] = {}
     while True:
-        work = _attempt(request, accepted, blocked)
-        beyond = work.beyond_cap()
+        work = _within_cap(begun, held)
+        beyond: dict[int, Refusal] = {}
+        while work.blocked.keys() > held.keys() and not beyond:
+            work, done = _within_cap(work, held), work.done
+            if work.done == done:
+                break
+            beyond = work.beyond_cap(begun)
         if not beyond:
+            work.close()
             return _outcome(request, work)
+        held |= begun.connected(beyond)
+
+
+def _within_cap(before: Work, held: Mapping[int, Refusal]) -> Work:
+    """Return the work after rounds that change no zone by more than the cap.
+
+    Where all repairs of a zone together would, none of its faults is repaired: to stop half-way would make the outcome
+    depend on the order.
+    """
+    blocked = dict(held)
+    while True:
+        work = before.continued(blocked)
+        beyond = work.beyond_cap(before)
+        if not beyond:
+            return work
         blocked |= beyond
-
-
-def _attempt(request: Request, accepted: frozenset[int] | None, blocked: Mapping[int, Refusal]) -> Work:
-    taken, found = request.found_in(request.zones)
-    request.check(taken)
-    work = Work(request, taken, blocked)
-    numbered = list(enumerate(found))
-    for number, finding in numbered:
-        if accepted is not None and number not in accepted:
-            work.leave(finding)
-    work.round([(number, one) for number, one in numbered if accepted is None or number in accepted])
-    after = len(numbered)
-    # What follows from a crossing border shows only when it is mended, closing one place can leave a crumb at its
-    # end, and what could not be done may now be possible: go on until a round changes nothing.
-    done = 0
-    for _ in range(_ROUNDS):
-        if len(work.actions) == done:
-            break
-        done = len(work.actions)
-        frame = _with_geometries(request.zones, {row: work.shapes[row] for row in work.touched})
-        work.zones, found = request.found_in(frame)
-        known = work.numbers_of_refused()
-        work.refused = []
-        later = [one for one in found if not work.is_left(one)]
-        fresh = itertools.count(after)
-        work.round(
-            [(known[key] if (key := (one.kind, one.rows)) in known else next(fresh), one) for one in later]
-        )
-        after = next(fresh)
-    return work
 
 
 def _outcome(request: Request, work: Work) -> Repair:
     """Return what was done; geometries that nobody touched come back as the same objects."""
-    frame, rows = request.zones, sorted(work.touched)
+    frame, changed = request.zones, work.changed()
     given = np.asarray(frame.geometry.array, dtype=object)
     return Repair(
-        zones=_with_geometries(frame, {row: work.shapes[row] for row in rows}),
-        actions=_table(work.actions, ACTION_COLUMNS, frame.crs),
+        zones=with_geometries(frame, changed),
+        actions=_table([work.actions[number] for number in sorted(work.actions)], ACTION_COLUMNS, frame.crs),
         refused=_table(work.refused, REFUSED_COLUMNS, frame.crs),
         exceptions=gpd.GeoSeries(work.exceptions, crs=frame.crs),
-        inverse={row: given[row] for row in rows},
+        inverse={row: given[row] for row in changed},
     )
-
-
-def _with_geometries(
-    frame: gpd.GeoDataFrame, changed: Mapping[int, shapely.Geometry | None]
-) -> gpd.GeoDataFrame:
-    geometries = np.asarray(frame.geometry.array, dtype=object).copy()
-    for row, shape in changed.items():
-        geometries[row] = shape
-    result = frame.copy()
-    result[frame.geometry.name] = gpd.GeoSeries(list(geometries), index=frame.index, crs=frame.crs)
-    return result
 
 
 def _table(rows: list[dict[str, Any]], columns: Sequence[str], crs: Any) -> gpd.GeoDataFrame:  # noqa: ANN401
     table = pd.DataFrame(rows, columns=list(columns))
-    for column in ("households", "people"):
+    for column in ("number", "households", "people"):
         if column in table.columns:
             table[column] = table[column].astype("Int64")
+    if "recipient" in table.columns:  # None beside texts would become NaN
+        table["recipient"] = pd.Series([row["recipient"] for row in rows], dtype=object)
     return gpd.GeoDataFrame(table, geometry="geometry", crs=crs)

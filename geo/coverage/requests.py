@@ -5,18 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import numpy as np
+
 from geo.coverage.decisions import DEFAULTS, STRATEGIES
 from geo.coverage.faults import search
-from geo.coverage.findings import Finding, Tolerances, in_order
+from geo.coverage.findings import KINDS, Finding, Tolerances, in_order
 from geo.errors import ZonesError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import geopandas as gpd
+    import shapely
 
     from geo.coverage.guards import Guards
+    from geo.coverage.nesting import Parents
     from geo.coverage.zones import Zones
+
+
+def with_geometries(
+    frame: gpd.GeoDataFrame, changed: Mapping[int, shapely.Geometry | None]
+) -> gpd.GeoDataFrame:
+    """Return a frame with other geometries, row position → geometry."""
+    geometries = np.asarray(frame.geometry.array, dtype=object).copy()
+    for row, shape in changed.items():
+        geometries[row] = shape
+    result = frame.copy()
+    result[frame.geometry.name] = gpd.GeoSeries(list(geometries), index=frame.index, crs=frame.crs)
+    return result
 
 
 @dataclass(frozen=True)
@@ -33,17 +49,25 @@ class Request:
     priority: Sequence[str] | None
     guards: Guards
 
-    def strategy(self, number: int, kind: str) -> str:
-        """Return what to do about a fault: decided for it, for its kind, or by default."""
-        return self.decisions.get(number, self.strategies.get(kind, DEFAULTS.get(kind, "refuse")))
+    def strategy(self, number: int | None, kind: str) -> str:
+        """Return what to do about a fault: decided for it (by its number), for its kind, or by default."""
+        usual = self.strategies.get(kind, DEFAULTS.get(kind, "refuse"))
+        return usual if number is None else self.decisions.get(number, usual)
 
-    def found_in(self, frame: gpd.GeoDataFrame) -> tuple[Zones, list[Finding]]:
-        """Return zones as they were taken in, and their faults in the order of a report."""
-        zones, found = search(frame, self.boundary, self.parents, self.exceptions, Tolerances())
-        return zones, in_order(found)
+    def found_in(self, frame: gpd.GeoDataFrame) -> tuple[Zones, list[Finding], Parents | None]:
+        """Return zones as they were taken in, their faults in the order of a report, and their parents."""
+        zones, found, parents = search(frame, self.boundary, self.parents, self.exceptions, Tolerances())
+        return zones, in_order(found), parents
 
     def check(self, taken: Zones) -> None:
-        """Raise ``ZonesError`` for a strategy that is none or cannot be followed."""
+        """Raise ``ZonesError`` for a kind or a strategy that is none, or that cannot be followed."""
+        unknown = [kind for kind in self.strategies if kind not in KINDS]
+        if unknown:
+            raise ZonesError(
+                f"没有这样的问题种类：{'、'.join(unknown)}。",
+                f"unknown kinds of fault: {unknown}",
+                remedy=f"可用的种类：{'、'.join(KINDS)}。",
+            )
         for name in [*self.strategies.values(), *self.decisions.values()]:
             if name not in STRATEGIES and name not in taken.codes:
                 raise ZonesError(

@@ -67,7 +67,7 @@ def sentence(  # noqa: C901, PLR0911, PLR0912  a table of sentences: one branch 
     codes
         Zones concerned.
     names
-        Other names, by kind: parents, an estate, a barrier, a reason in both languages.
+        Other names, by kind: parents, an estate; the boundary, a barrier, a reason in both languages.
     area_m2, width_m, length_m
         Measures of the place.
     """
@@ -100,11 +100,7 @@ def sentence(  # noqa: C901, PLR0911, PLR0912  a table of sentences: one branch 
                 f"Part of the territory is uncovered ({beside_en}): {size_en}.",
             )
         case "outside_parent":
-            where = f"上级 {names[0]}" if names else "辖区边界"
-            return (
-                f"{one} 超出{where} {size}。",
-                f"{one_en} reaches beyond {f'its parent {names[0]}' if names else 'the boundary'}: {size_en}.",
-            )
+            return f"{one} 超出{names[0]} {size}。", f"{one_en} reaches beyond {names[1]}: {size_en}."
         case "crossing_levels":
             return (
                 f"{one} 跨上级：属于 {names[0]}，有 {size} 落在 {names[1]}。",
@@ -133,11 +129,17 @@ def sentence(  # noqa: C901, PLR0911, PLR0912  a table of sentences: one branch 
                 f"{one_en} has a piece apart from its main body: {size_en}.",
             )
         case "near_miss":
-            pair = among if len(codes) > 1 else f"{among} 与辖区边界"
-            pair_en = among_en if len(codes) > 1 else f"{among_en} and the boundary"
+            apart, apart_en = width_text(max(width_m, 0.001)), _width_text_en(max(width_m, 0.001))
+            if names:
+                return (
+                    f"{among} 的边界没有与{names[0]}对齐，相差不到 {apart}。",
+                    f"The border of {among_en} and {names[1]} are {apart_en} apart.",
+                )
+            if len(codes) == 1:
+                return f"{one} 内有一条不到 {apart}的细缝。", f"Hairline gap in {one_en}: {apart_en}."
             return (
-                f"{pair} 的共同边界没有对齐，相差不到 {width_text(max(width_m, 0.001))}。",
-                f"The common border of {pair_en} is drawn twice, {_width_text_en(max(width_m, 0.001))} apart.",
+                f"{among} 的共同边界没有对齐，相差不到 {apart}。",
+                f"The common border of {among_en} is drawn twice, {apart_en} apart.",
             )
         case "cut_estate" | "cut_building":
             what, what_en = ("小区", "Estate") if kind == "cut_estate" else ("楼栋", "Building")
@@ -176,10 +178,14 @@ def action_sentence(
             f"The crossing border of zone {recipient} is mended{tail_en}",
         )
     if kind == "near_miss":
-        return (
-            f"共同边界按网格 {recipient} 的线对齐{tail}",
-            f"The common border follows zone {recipient}{tail_en}",
+        line, line_en = (
+            ("辖区边界", "the boundary")
+            if recipient is None
+            else (f"网格 {recipient} 的线", f"zone {recipient}")
         )
+        return f"边界按{line}对齐{tail}", f"The border follows {line_en}{tail_en}"
+    if strategy == "settled":
+        return "已随旁边的修复一起解决。", "Settled by the repairs beside it."
     if recipient is None:
         return f"边界外的 {size} 已裁去{tail}", f"{area_m2:,.1f} m² outside the boundary are cut off{tail_en}"
     return f"{size} 归网格 {recipient}{tail}", f"{area_m2:,.1f} m² go to zone {recipient}{tail_en}"

@@ -59,6 +59,8 @@ def invalid(zones: Zones) -> list[Finding]:
             names, place = ("没有图形", "it is empty"), MultiPoint()
         else:
             reason = shapely.is_valid_reason(given).split("[")[0]
+            if shapely.is_valid(given):
+                reason = "Too few points in geometry component"  # all but on one line
             names = (_REASONS.get(reason, reason), reason.lower())
             place = crossings(zones, int(row))
         findings.append(Finding("invalid", place, (int(row),), names))

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from geo.coverage.matching import surely_simple
-from geo.coverage.plane import Plane, parts_of
+from geo.coverage.plane import Plane, at_least_wide, parts_of
 from geo.errors import MixedReferenceError, ZonesError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _HALF_TURN = 180.0
 _LISTED = 5
+_SMALL_M2 = 10.0
+_LEAST_WIDTH_M = 0.002
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
@@ -40,9 +42,9 @@ class Zones:
     given
         (n,) geometries as given, without heights.
     broken
-        (n,) whether a geometry is missing, empty, not finite or breaks the rules of rings.
+        (n,) whether a geometry is missing, empty, not finite, without area, or breaks the rules of rings.
     shapes
-        (n,) valid polygons in the frame's coordinates; a broken one is replaced by what its lines enclose.
+        (n,) valid polygons in the frame's coordinates; a broken one is replaced by what its rings enclose.
     plane
         Drawing board.
     """
@@ -81,8 +83,9 @@ class Zones:
             _check_span(placed)
         missing = shapely.is_missing(given) | shapely.is_empty(given) | ~finite
         broken = missing | ~_valid(given)
+        sound = np.flatnonzero(~broken)
+        missing[sound] = broken[sound] = _flat(given[sound], plane)
         shapes = given
-        # A zone with coordinates that are not finite lies nowhere.
         if broken.any():
             shapes = given.copy()
             shapes[missing] = shapely.Polygon()
@@ -109,18 +112,19 @@ class Zones:
         return pairs[0], pairs[1]
 
 
-def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
-    """Return the codes of zones as text; raise ``ZonesError`` when there are none or some are empty."""
+def zone_codes(frame: gpd.GeoDataFrame, what: str = "网格图层") -> tuple[str, ...]:
+    """Return the codes of zones as text; raise ``ZonesError`` when there are none or some are empty.
+
+    ``what`` is the Chinese name of the layer for messages.
+    """
     if not isinstance(frame, gpd.GeoDataFrame) or frame._geometry_column_name not in frame.columns:  # noqa: SLF001  no public name for it
-        raise ZonesError(
-            "网格图层没有图形列。", "the zones have no geometry column", remedy="请提供 GeoDataFrame。"
-        )
+        raise ZonesError(f"{what}没有图形列。", f"no geometry column: {what}", remedy="请提供 GeoDataFrame。")
     if "code" not in frame.columns:
         listed = "、".join(str(name) for name in frame.columns)
         raise ZonesError(
-            f"网格图层没有编码列 code（现有列：{listed}）。",
-            f"the zones have no column 'code' (columns: {listed})",
-            remedy="请把网格编码所在的列改名为 code，每个网格一个编码。",
+            f"{what}没有编码列 code（现有列：{listed}）。",
+            f"no column 'code' in {what} (columns: {listed})",
+            remedy="请把编码所在的列改名为 code，每行一个编码。",
         )
     column = frame["code"]
     codes = tuple(map(str, column.tolist()))
@@ -130,8 +134,8 @@ def zone_codes(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
     if empty.any():
         rows = "、".join(str(row + 1) for row in np.flatnonzero(empty)[:_LISTED])
         raise ZonesError(
-            f"{int(empty.sum())} 个网格没有编码（第 {rows} 行）。",
-            f"{int(empty.sum())} zones have no code (rows {rows})",
+            f"{what}有 {int(empty.sum())} 行没有编码（第 {rows} 行）。",
+            f"{int(empty.sum())} rows of {what} have no code (rows {rows})",
             remedy="请先补全 code 列，缺陷要按编码说明是哪个网格。",
         )
     return codes
@@ -155,6 +159,14 @@ def _valid(geometries: Geometries) -> Bools:
         valid[rest] = np.concatenate(list(pool.map(shapely.is_valid, np.array_split(geometries[rest], 2))))
     found: Bools = valid
     return found
+
+
+def _flat(geometries: Geometries, plane: Plane) -> Bools:
+    """Return whether each polygon is a line rather than land: narrower than rounding of its coordinates."""
+    small = np.flatnonzero(shapely.area(geometries) * np.prod(plane.scale) < _SMALL_M2)
+    flat = np.zeros(len(geometries), dtype=bool)
+    flat[small] = ~at_least_wide(plane.down(geometries[small]), _LEAST_WIDTH_M)
+    return flat
 
 
 def flat_geometries(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> Geometries:
@@ -188,8 +200,15 @@ def _check_span(frame: gpd.GeoDataFrame) -> None:
 
 
 def mended(geometry: shapely.Geometry) -> shapely.Geometry:
-    """Return what the lines of an invalid polygon enclose, as a valid polygon (empty when nothing)."""
-    parts, _ = parts_of(np.array([shapely.make_valid(geometry)], dtype=object))
+    """Return what the rings of an invalid polygon enclose, less its holes, as a valid polygon (empty when nothing).
+
+    A polygon with coordinates that are no numbers, which bounds pass over, encloses nothing.
+    """
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+        return shapely.Polygon()
+    # The method "linework" would fill a hole that reaches over the outer ring, or touches it twice.
+    valid = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
+    parts, _ = parts_of(np.array([valid], dtype=object))
     if len(parts) == 0:
         return shapely.Polygon()
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
@@ -221,6 +240,12 @@ def area_of(given: Any, crs: CRS, what: str) -> Geometries | None:  # noqa: ANN4
         geometries = np.asarray(given.geometry.array, dtype=object)
     else:
         geometries = np.atleast_1d(np.asarray(given, dtype=object))
+        if not (shapely.is_geometry(geometries) | shapely.is_missing(geometries)).all():
+            raise ZonesError(
+                f"{what}不是图形，而是 {type(given).__name__}。",
+                f"not geometries: {what}",
+                remedy="请提供面、GeoSeries 或 GeoDataFrame；文件请先用 geo.files 读取。",
+            )
     geometries = shapely.force_2d(geometries)
     known = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     if not np.isin(shapely.get_type_id(geometries[known]), _POLYGONAL).all():

@@ -88,6 +88,28 @@ def test_inlet(metres: float) -> None:
         assert faults.width_m[0] == pytest.approx(metres, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("metres", "kind"), [(0.005, "near_miss"), (0.05, "inlet"), (5, "inlet"), (20, "inlet")]
+)
+def test_a_passage_between_zones_is_found_without_a_boundary(metres: float, kind: str) -> None:
+    """Two zones, and four of which one draws back from its neighbours: the passage is open at both ends."""
+    drawn_back = widened(cell(0, 0), -metres)
+    faults = find_faults(frame({"a": drawn_back, "b": cell(1, 0)}))
+    assert kinds(faults) == [(kind, {"a", "b"})]
+    west, south, east, north = drawn_back.bounds
+    corner = shapely.box(west, south, east, round(north - metres / 110_870, 8))
+    faults = find_faults(frame({"a": corner, "b": cell(1, 0), "c": cell(0, 1), "d": cell(1, 1)}))
+    assert [kind for kind, _ in kinds(faults)] == [kind]
+    assert faults.width_m[0] == pytest.approx(metres, rel=0.25)  # wider at the bend
+
+
+def test_zones_that_are_far_apart_or_touch_at_a_corner_have_no_passage() -> None:
+    assert find_faults(frame({"a": cell(0, 0), "b": cell(1.2, 0)})).empty
+    assert find_faults(frame({"a": cell(0, 0), "b": cell(1, 1)})).empty
+    # They face each other over less than twice the width between them.
+    assert find_faults(frame({"a": cell(0, 0), "b": cell(1.08, 0.9)})).empty
+
+
 @pytest.mark.parametrize("metres", [0.05, 20])
 def test_outside_and_uncovered_along_the_boundary(metres: float) -> None:
     shapes = board()

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
@@ -376,6 +376,8 @@ def test_laws_of_repair(seed: int, *, bounded: bool) -> None:
 
 
 @settings(max_examples=8, deadline=None)
+@example(seed=18)  # what a second repair would do, within the cap, is done at once
+@example(seed=124)  # it would go beyond the cap
 @given(seed=st.integers(0, 2**32 - 1))
 def test_laws_of_repair_on_shaken_zones(seed: int) -> None:
     """Zones moved about by up to 30 m, so that faults meet at corners: what is left was refused with a reason."""

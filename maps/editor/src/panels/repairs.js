@@ -35,8 +35,8 @@ export function faultList(store, actions, repairing) {
         h("div", { class: "list-head" }, filters(store, repairing)),
         h("div", { class: "repair-work" }, offer(store, repairing, options, redraw)),
         rows(store, actions, repairing),
-        applying(store, repairing),
       ],
+      repair.job ? h("div", { class: "panel-foot" }, progress(repair.job)) : applying(store, repairing),
     );
     if (page) page.scrollTop = scrolled;
     if (subject !== looked) panel.querySelector("li.chosen")?.scrollIntoView({ block: "nearest" });
@@ -64,10 +64,10 @@ function rows(store, actions, repairing) {
 /** What is accepted and not yet written. @param {Store} store @param {Repairing} repairing */
 function applying(store, repairing) {
   const { repair, version } = store.state;
-  if (!repair || !version || repair.accepted.size === 0 || repair.job) return null;
+  if (!repair || !version || repair.accepted.size === 0) return null;
   return h(
     "div",
-    { class: "repair-foot", id: "repair-foot" },
+    { class: "panel-foot", id: "repair-foot" },
     h("span", {}, t("repair.accepted", repair.accepted.size), h("small", { class: "block" }, t("repair.apply.lead", version.version))),
     h("button", { type: "button", class: "quiet", id: "repair-clear", onclick: () => repairing.acceptAll(false) }, t("repair.clear")),
     h("button", { type: "button", class: "button main", id: "repair-apply", onclick: () => repairing.apply() }, t("repair.apply")),
@@ -91,7 +91,6 @@ function born(store, repairing) {
       h("p", { class: "hint" }, t("repaired.refused", done.refused.length)),
       h("ul", { class: "refused" }, done.refused.map((one) => h("li", {}, h("b", { class: "number" }, `${one.number} `), messageOf({ message: one.reason, message_en: one.reason_en })))),
     ],
-    repair?.job && progress(repair.job),
     h(
       "div",
       { class: "buttons" },
@@ -154,10 +153,10 @@ function filters(store, repairing) {
 function offer(store, repairing, options, redraw) {
   const { repair, version, language } = store.state;
   if (!repair || !version) return null;
-  const { table, job } = repair;
-  if (job) return progress(job);
+  const { table } = repair;
+  const busy = Boolean(repair.job);
   const ask = (/** @type {string} */ words, /** @type {string} */ look) =>
-    repairing.may && h("button", { type: "button", class: `button ${look}`, id: "repair-propose", onclick: () => repairing.propose() }, words);
+    repairing.may && h("button", { type: "button", class: `button ${look}`, id: "repair-propose", disabled: busy, onclick: () => repairing.propose() }, words);
   const settings = repairing.may && h("button", { type: "button", class: "quiet", id: "repair-settings", "aria-expanded": String(options.open), onclick: () => { options.open = !options.open; redraw(); } }, t("repair.settings"));
   const of = [version.version, table?.made_at, language].join();
   if (of !== options.of) Object.assign(options, { of, form: optionsForm(store, repairing) });
@@ -185,7 +184,7 @@ function offer(store, repairing, options, redraw) {
     h(
       "div",
       { class: "buttons" },
-      repairing.may && able > 0 && h("button", { type: "button", class: "button", id: "repair-accept-all", onclick: () => repairing.acceptAll(true) }, t("repair.accept-all")),
+      repairing.may && able > 0 && h("button", { type: "button", class: "button", id: "repair-accept-all", disabled: busy, onclick: () => repairing.acceptAll(true) }, t("repair.accept-all")),
       ask(t("repair.again"), ""),
       settings,
     ),
@@ -371,7 +370,7 @@ function changes(proposal) {
 /** Another strategy for one fault, or the zone that shall have the land. @param {Store} store @param {Repairing} repairing @param {Fault} fault */
 function choice(store, repairing, fault) {
   const names = strategiesOf(fault.kind);
-  if (names.length === 0) return null;
+  if (names.length === 0) return h("p", { class: "hint" }, t("proposal.by-hand"));
   const decided = store.state.repair?.table?.options.decisions[fault.number] ?? "";
   const zones = mayName(fault.kind) ? [...new Set([...fault.codes, ...(decided && !KNOWN.has(decided) ? [decided] : [])])] : [];
   return h(
