@@ -101,9 +101,10 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def _as_settings(url: str) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
+@pytest.fixture
+def database(cluster: Cluster, template: str) -> Iterator[str]:
+    """URL of a fresh database with the tables; ``get_engine()`` and ``onegrid`` subprocesses use it too."""
+    with _fresh_database(cluster, template) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONEGRID_DATABASE_URL", url)
         get_settings.cache_clear()
         get_engine.cache_clear()
@@ -115,20 +116,6 @@ def _as_settings(url: str) -> Iterator[str]:
                 get_engine().dispose()
             get_engine.cache_clear()
     get_settings.cache_clear()
-
-
-@pytest.fixture
-def database(cluster: Cluster, template: str) -> Iterator[str]:
-    """URL of a fresh database with the tables; ``get_engine()`` and ``onegrid`` subprocesses use it too."""
-    with _fresh_database(cluster, template) as url, _as_settings(url):
-        yield url
-
-
-@pytest.fixture(scope="module")
-def module_database(cluster: Cluster, template: str) -> Iterator[str]:
-    """As ``database``, shared by the tests of a module: for loads that take seconds and tests that only read."""
-    with _fresh_database(cluster, template) as url, _as_settings(url):
-        yield url
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 
 from api.store import audit, bulk, models
 from api.store.errors import StoreError
+from api.store.located import read_footprints
 from api.store.networks import read_streets
 from api.store.profiles import read_profile
 from api.store.progress import Progress, silent
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 BARRIER_KINDS = ("motorway", "trunk", "rail", "railway", "river")
 """Streets (OpenStreetMap's words) that a grid should not be cut by: expressways, railways, rivers."""
-
-CUTTABLE = ("estate", "building")
-"""Subjects whose footprint a grid should not cut."""
 
 FAULT_TYPES = {
     "version_id": "int8",
@@ -223,18 +221,11 @@ def _exception_areas(session: Session, territory_id: int) -> gpd.GeoSeries | Non
 def _subjects_for_check(session: Session, version: VersionInfo) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return where the people and firms are, and the footprints that must not be cut."""
     subjects = read_subjects(session, version.territory_id)
-    lived_in = [kind not in CUTTABLE for kind in SUBJECT_KINDS]
+    lived_in = [kind not in CUT for kind in SUBJECT_KINDS]
     chosen = subjects.placed & np.array(lived_in)[subjects.kinds]
     points = shapely.points(subjects.lon[chosen], subjects.lat[chosen])
     located = gpd.GeoDataFrame(geometry=points, crs=INTERNAL_CRS)
-    rows = session.execute(
-        text(
-            """SELECT code, kind, name, ST_AsBinary(footprint) AS geometry FROM subject
-               WHERE territory_id = :territory AND footprint IS NOT NULL AND kind = ANY(:kinds) ORDER BY id"""
-        ),
-        {"territory": version.territory_id, "kinds": list(CUTTABLE)},
-    )
-    return located, bulk.geo_frame(rows)
+    return located, read_footprints(session, version.territory_id)
 
 
 def list_faults(session: Session, version: str) -> gpd.GeoDataFrame:

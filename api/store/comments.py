@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from api.store import models
 from api.store.errors import NotFoundError
@@ -34,26 +34,14 @@ def list_comments(session: Session, number: int, only: int | None = None) -> lis
     """
     rows = session.execute(
         text(
-            """SELECT c.id, c.text, ST_X(c.location) AS lon, ST_Y(c.location) AS lat, a.display_name AS author,
+            """SELECT c.id, c.text, ARRAY[ST_X(c.location), ST_Y(c.location)] AS point, a.display_name AS author,
                       c.made_at, r.display_name AS resolved_by, c.resolved_at
                FROM plan_comment c LEFT JOIN account a ON a.id = c.made_by LEFT JOIN account r ON r.id = c.resolved_by
                WHERE c.plan_id = :plan AND (CAST(:only AS int8) IS NULL OR c.id = :only) ORDER BY c.id"""
         ),
         {"plan": number, "only": only},
     )
-    found: dict[int, dict[str, Any]] = {
-        row.id: {
-            "id": row.id,
-            "text": row.text,
-            "point": [row.lon, row.lat],
-            "author": row.author,
-            "made_at": row.made_at,
-            "resolved_by": row.resolved_by,
-            "resolved_at": row.resolved_at,
-            "replies": [],
-        }
-        for row in rows
-    }
+    found: dict[int, dict[str, Any]] = {row["id"]: {**row, "replies": []} for row in rows.mappings()}
     replies = session.execute(
         text(
             """SELECT p.comment_id, p.text, a.display_name AS author, p.made_at
@@ -62,10 +50,9 @@ def list_comments(session: Session, number: int, only: int | None = None) -> lis
         ),
         {"comments": list(found)},
     )
-    for row in replies:
-        found[row.comment_id]["replies"].append(
-            {"text": row.text, "author": row.author, "made_at": row.made_at}
-        )
+    for row in replies.mappings():
+        reply_row = dict(row)
+        found[reply_row.pop("comment_id")]["replies"].append(reply_row)
     return list(found.values())
 
 
@@ -92,21 +79,10 @@ def add_comment(
         The plan is published or archived.
     """
     refuse_closed(get_plan(session, number))
-    made = session.scalar(
-        text(
-            """INSERT INTO plan_comment (plan_id, text, location, made_by)
-               VALUES (:plan, :words, ST_SetSRID(ST_MakePoint(:lon, :lat), :srid), :author) RETURNING id"""
-        ),
-        {
-            "plan": number,
-            "words": words,
-            "lon": point[0],
-            "lat": point[1],
-            "srid": models.SRID,
-            "author": author,
-        },
-    )
-    return list_comments(session, number, made)[0]
+    place = func.ST_SetSRID(func.ST_MakePoint(*point), models.SRID)
+    made = models.PlanComment(plan_id=number, text=words, location=place, made_by=author)
+    session.add(made)
+    return _shown(session, made)
 
 
 def reply(session: Session, number: int, comment: int, words: str, *, author: int) -> dict[str, Any]:
@@ -121,8 +97,7 @@ def reply(session: Session, number: int, comment: int, words: str, *, author: in
     """
     row = find_comment(session, number, comment)
     session.add(models.PlanReply(comment_id=row.id, text=words, made_by=author))
-    session.flush()
-    return list_comments(session, number, comment)[0]
+    return _shown(session, row)
 
 
 def resolve(session: Session, number: int, comment: int, *, account: int) -> dict[str, Any]:
@@ -137,9 +112,8 @@ def resolve(session: Session, number: int, comment: int, *, account: int) -> dic
     """
     row = find_comment(session, number, comment)
     if row.resolved_at is None:
-        row.resolved_by, row.resolved_at = account, session.scalar(text("SELECT clock_timestamp()"))
-        session.flush()
-    return list_comments(session, number, comment)[0]
+        row.resolved_by, row.resolved_at = account, session.scalar(func.clock_timestamp())
+    return _shown(session, row)
 
 
 def reopen(session: Session, number: int, comment: int) -> dict[str, Any]:
@@ -154,8 +128,7 @@ def reopen(session: Session, number: int, comment: int) -> dict[str, Any]:
     """
     row = find_comment(session, number, comment)
     row.resolved_by = row.resolved_at = None
-    session.flush()
-    return list_comments(session, number, comment)[0]
+    return _shown(session, row)
 
 
 def find_comment(session: Session, number: int, comment: int) -> models.PlanComment:
@@ -182,3 +155,9 @@ def find_comment(session: Session, number: int, comment: int) -> models.PlanComm
         )
     refuse_closed(plan)
     return found
+
+
+def _shown(session: Session, comment: models.PlanComment) -> dict[str, Any]:
+    """Return a comment as it now stands, in the form of `list_comments`."""
+    session.flush()
+    return list_comments(session, comment.plan_id, comment.id)[0]

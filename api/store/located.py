@@ -10,8 +10,10 @@ import pandas as pd
 import shapely
 from sqlalchemy import text
 
+from api.store import bulk
 from api.store.subject_blocks import read_subjects
 from geo.crs import INTERNAL_CRS
+from geo.plans.ground import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +37,10 @@ def read_located(session: Session, territory_id: int) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=points, crs=INTERNAL_CRS)
 
 
-def read_footprints(session: Session, territory_id: int, kinds: Sequence[str]) -> gpd.GeoDataFrame:
-    """Read the footprints of subjects of some kinds, in stored order.
+def read_footprints(
+    session: Session, territory_id: int, kinds: Sequence[str] = tuple(CUT)
+) -> gpd.GeoDataFrame:
+    """Read the footprints of estates and buildings, in stored order.
 
     Returns
     -------
@@ -50,7 +54,4 @@ def read_footprints(session: Session, territory_id: int, kinds: Sequence[str]) -
         ),
         {"territory": territory_id, "kinds": list(kinds)},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows)

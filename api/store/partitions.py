@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import boundary_of, levels_of
 from api.store.versions import version_within
-from api.store.zonesets import plain, read_zones
+from api.store.zonesets import features, plain, read_zones
 from geo.crs import INTERNAL_CRS
 from geo.partition import Place, Proposal, ProposalOptions, propose
 
@@ -167,7 +166,7 @@ def make_proposal(
             remedy=f"可用: {usable}。",
         )
     located = read_located(session, info.territory_id)
-    footprints = read_footprints(session, info.territory_id, ("estate", "building"))
+    footprints = read_footprints(session, info.territory_id)
     streets = read_streets(session, info.territory_id)
     place = Place(
         boundary=boundary_of(session, info.territory_id),
@@ -382,12 +381,12 @@ def zone_collection(session: Session, number: int) -> dict[str, Any]:
         ),
         {"id": row.id},
     ).mappings()
-    features = []
-    for zone in zones:
-        values = dict(zone)
-        geometry = json.loads(values.pop("geometry"))
-        features.append({"type": "Feature", "id": values["code"], "properties": values, "geometry": geometry})
-    return {"type": "FeatureCollection", "proposal": row.id, "version": version, "features": features}
+    return {
+        "type": "FeatureCollection",
+        "proposal": row.id,
+        "version": version,
+        "features": features(zones),
+    }
 
 
 def read_proposal(session: Session, number: int) -> gpd.GeoDataFrame:

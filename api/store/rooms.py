@@ -27,7 +27,7 @@ from api.store.zonesets import plain, read_zones
 from geo.circles import WALK_SPEED_MPS, nearest_stations
 from geo.crs import metric_crs
 from geo.plans import Census, Change, Draft, Ground, PlanZone, Population, Step
-from geo.plans.ground import CROSSED, CUT
+from geo.plans.ground import CROSSED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -341,7 +341,7 @@ def _read_base(session: Session, plan: PlanInfo, walk_speed_mps: float | None) -
     )
     del subjects
     ground = Ground(
-        read_footprints(session, territory, tuple(CUT)),
+        read_footprints(session, territory),
         _read_lines(session, territory),
         crs=metric_crs(draft.boundary),
     )

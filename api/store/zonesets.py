@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -18,8 +19,9 @@ from geo.crs import INTERNAL_CRS, to_metric
 from geo.errors import ZonesError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from sqlalchemy import RowMapping
     from sqlalchemy.orm import Session
 
     from api.store.versions import VersionInfo
@@ -42,6 +44,19 @@ def plain(value: object) -> object:
     if isinstance(value, bool | int | float | str):
         return value
     return str(value)
+
+
+def features(rows: Iterable[RowMapping]) -> list[dict[str, Any]]:
+    """Return zones as GeoJSON features: ``geometry`` is GeoJSON text, all other columns are properties."""
+    return [
+        {
+            "type": "Feature",
+            "id": row["code"],
+            "properties": {str(name): value for name, value in row.items() if name != "geometry"},
+            "geometry": json.loads(row["geometry"]),
+        }
+        for row in rows
+    ]
 
 
 def column(frame: pd.DataFrame, name: str) -> list[Any]:
