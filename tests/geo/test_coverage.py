@@ -106,8 +106,8 @@ def test_a_passage_between_zones_is_found_without_a_boundary(metres: float, kind
 def test_zones_that_are_far_apart_or_touch_at_a_corner_have_no_passage() -> None:
     assert find_faults(frame({"a": cell(0, 0), "b": cell(1.2, 0)})).empty
     assert find_faults(frame({"a": cell(0, 0), "b": cell(1, 1)})).empty
-    # They face each other over less than twice the width between them.
-    assert find_faults(frame({"a": cell(0, 0), "b": cell(1.08, 0.9)})).empty
+    # They face each other over 5 m, 23 m apart.
+    assert find_faults(frame({"a": cell(0, 0), "b": cell(1.08, 0.985)})).empty
 
 
 @pytest.mark.parametrize("metres", [0.05, 20])
