@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -22,8 +21,7 @@ from api.store.progress import Progress, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, version_within
-from api.store.zonesets import plain, read_zones
-from geo.crs import INTERNAL_CRS
+from api.store.zonesets import features, plain, read_zones
 from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse, layer_column
 from geo.records import LAYER_NAMES
 from maps.fusion import FusionReport
@@ -31,6 +29,7 @@ from maps.fusion import FusionReport
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import geopandas as gpd
     from sqlalchemy.orm import Session
 
 COUNTS = ("household", "business", "institution", "people")
@@ -159,7 +158,7 @@ def compute_fusion(
     parents = None
     if options.within is not None:
         parents = read_zones(session, info, _levels(session, info, (options.within,))[options.within])
-    footprints = read_footprints(session, info.territory_id, ("estate", "building"))
+    footprints = read_footprints(session, info.territory_id)
     streets = read_streets(session, info.territory_id)
     progress(0.15, f"叠加 {len(layers)} 个条线")
     fused = fuse(
@@ -451,11 +450,7 @@ def _frame(session: Session, fusion_id: int, table: str, order: str) -> gpd.GeoD
         ),
         {"id": fusion_id},
     )
-    names = list(rows.keys())
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    frame = frame.drop(columns=[name for name in ("id", "fusion_id", "geom") if name in frame])
-    geometry = shapely.from_wkb([bytes(item) for item in frame.pop("geometry")])
-    return gpd.GeoDataFrame(frame, geometry=geometry, crs=INTERNAL_CRS)
+    return bulk.geo_frame(rows).drop(columns=["id", "fusion_id", "geom"], errors="ignore")
 
 
 def conflict_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
@@ -497,12 +492,7 @@ def proposal_collection(session: Session, territory: str, version: str | None = 
         ),
         {"id": found.id},
     ).mappings()
-    features = []
-    for row in rows:
-        values = dict(row)
-        geometry = json.loads(values.pop("geometry"))
-        features.append({"type": "Feature", "id": values["code"], "properties": values, "geometry": geometry})
-    return {"type": "FeatureCollection", "version": info.code, "features": features}
+    return {"type": "FeatureCollection", "version": info.code, "features": features(rows)}
 
 
 def cell_at(

@@ -16,8 +16,6 @@ from geo.crs import INTERNAL_CRS
 from geo.plans.ground import CUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy.orm import Session
 
 
@@ -37,9 +35,7 @@ def read_located(session: Session, territory_id: int) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=points, crs=INTERNAL_CRS)
 
 
-def read_footprints(
-    session: Session, territory_id: int, kinds: Sequence[str] = tuple(CUT)
-) -> gpd.GeoDataFrame:
+def read_footprints(session: Session, territory_id: int) -> gpd.GeoDataFrame:
     """Read the footprints of estates and buildings, in stored order.
 
     Returns
@@ -52,6 +48,6 @@ def read_footprints(
             """SELECT code, kind, name, ST_AsBinary(footprint) AS geometry FROM subject
                WHERE territory_id = :territory AND footprint IS NOT NULL AND kind = ANY(:kinds) ORDER BY id"""
         ),
-        {"territory": territory_id, "kinds": list(kinds)},
+        {"territory": territory_id, "kinds": list(CUT)},
     )
     return bulk.geo_frame(rows)
