@@ -20,6 +20,7 @@ from api.cli.sources import (
     is_file,
     read_area,
     read_zones,
+    refuse_same_file,
     spark_session,
 )
 from api.store import assignments
@@ -65,7 +66,8 @@ def assign(  # noqa: PLR0913  options of a command
     ] = None,
     declared: Declared = None,
     zones_declared: Annotated[
-        str | None, typer.Option("--zones-crs", help="网格文件的坐标系，文件未注明时")
+        str | None,
+        typer.Option("--zones-crs", help="网格文件的坐标系 (默认取文件自带的；文件未注明则同 --crs)"),
     ] = None,
     level: Level = None,
     table_name: TableName = None,
@@ -86,11 +88,13 @@ def assign(  # noqa: PLR0913  options of a command
             )
         _assign_version(source, based_on)
         return
-    reading = Reading(zones_declared or declared, table_name, level)
+    refuse_same_file(output, Path(source), zones, boundary)
+    # What is declared of the subjects is not true of zones whose file says otherwise.
+    reading = Reading(zones_declared, table_name, level, fallback=declared)
     frame = read_zones(zones, reading)
     area = read_area(boundary, reading)
     if engine is Engine.spark:
-        _assign_on_spark(frame, source, output, area, master)
+        _assign_on_spark(frame, source, output, area, declared, master)
         return
     path = Path(source)
     target = output or path.with_name(f"{path.stem}.assigned.csv")
@@ -190,6 +194,7 @@ def _assign_on_spark(
     source: str,
     output: Path | None,
     area: Polygon | MultiPolygon | None,
+    declared: str | None,
     master: str | None,
 ) -> None:
     from geo.spark import assign_files  # noqa: PLC0415  only this engine needs it
@@ -198,7 +203,13 @@ def _assign_on_spark(
     with progress_bar("Spark 分配") as progress, spark_session(master) as cluster:
         progress(0.1, "分配到集群")
         counts = assign_files(
-            zones, source, target, level=str(zones["level"].iloc[0]), boundary=area, session=cluster
+            zones,
+            source,
+            target,
+            level=str(zones["level"].iloc[0]),
+            boundary=area,
+            declared=declared,
+            session=cluster,
         )
     rows: list[dict[str, Any]] = [
         {str(name): value for name, value in row.items()} for row in counts.to_dict("records")
