@@ -19,6 +19,7 @@ from api.cli.sources import (
     SubjectsDeclared,
     TableName,
     is_file,
+    level_code,
     read_area,
     read_areas,
     read_subjects,
@@ -84,6 +85,7 @@ def check(  # noqa: PLR0913  options of a command
             output = path.with_name(f"{path.stem}.faults.gpkg")
     else:
         with progress_bar(f"检查 {source}") as progress, session() as opened:
+            level = level_code(opened, source, level)
             title = checks.check(opened, source, progress).version
             faults = checks.list_faults(opened, title)
         if level is not None:

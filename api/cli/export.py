@@ -10,6 +10,7 @@ import typer
 
 from api.cli.assign import Version
 from api.cli.console import progress_bar, say
+from api.cli.sources import level_code
 from api.store import exports
 from api.store.engine import session
 from geo import files
@@ -35,6 +36,7 @@ def export(
     """Write what a version holds to a file; its format follows the file's suffix."""
     with progress_bar(f"导出 {version}") as progress, session() as opened:
         progress(0.1, "读取")
+        level = level_code(opened, version, level)
         frame = exports.read_export(opened, version, what.value, level=level)
         progress(0.6, "写出")
         files.write(frame, file)

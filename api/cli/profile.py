@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from api.cli.console import Group, new_app, out, say, table
+from api.routes.profiles import NewProfile
 from api.store import profiles
 from api.store.engine import session
 from geo.errors import ProfileError
-from geo.plans.rules import KINDS, Profile, Rule, rule_of
+from geo.plans.rules import KINDS, Profile, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEFAULT_LEVEL = "grid"
+FAULTS_SHOWN = 5
 
 Territory = Annotated[str, typer.Argument(help="辖区编码")]
 
@@ -72,11 +76,11 @@ def set_(
     ] = None,
 ) -> None:
     """Edit the rules of a territory."""
-    given: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file is not None else {}
+    given = NewProfile() if file is None else _document(file)
     with session() as opened:
         profile = profiles.read_profile(opened, territory).profile
-        if "rules" in given:
-            profile = Profile(tuple(rule_of(row) for row in given["rules"]), profile.name)
+        if given.rules is not None:
+            profile = Profile(tuple(Rule(**rule.model_dump()) for rule in given.rules), profile.name)
         for text in band or ():
             key, least, most = _band(text)
             rule = replace(_rule(profile, key), least=least, most=most)
@@ -84,16 +88,14 @@ def set_(
             profile = profile.with_rules([sourced])
         profile = profile.with_rules(_switched(profile, on or (), on=True))
         profile = profile.with_rules(_switched(profile, off or (), on=False))
-        stored_format = given.get("number_format")
-        wanted = number_format or (stored_format or {}).get("name")
-        segments = None if number_format or stored_format is None else stored_format.get("segments")
+        chosen = {"name": number_format} if number_format else given.model_dump()["number_format"]
         stored = profiles.write_profile(
             opened,
             territory,
-            name=given.get("name"),
+            name=given.name,
             rules=profile.rules,
-            number_format=None if wanted is None else profiles.code_format(wanted, segments),
-            approval=given.get("approval") if approval is None else approval,
+            number_format=None if chosen is None else profiles.code_format(**chosen),
+            approval=given.approval if approval is None else approval,
         )
     say(f"{territory} 的规则已保存 (第 {stored.revision} 版)，共 {len(stored.profile.rules)} 条。")
 
@@ -101,6 +103,21 @@ def set_(
 def register(app: typer.Typer) -> None:
     """Add ``onegrid profile``."""
     app.add_typer(group, name="profile")
+
+
+def _document(file: Path) -> NewProfile:
+    """Return what ``show --json`` wrote, edited since, perhaps by an editor that marks UTF-8."""
+    try:
+        return NewProfile.model_validate_json(file.read_bytes().removeprefix(codecs.BOM_UTF8))
+    except ValidationError as error:
+        told = [
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:FAULTS_SHOWN]
+        ]
+        raise ProfileError(
+            f"“{file.name}”不是一套规则：{'；'.join(told)}。",
+            f"{file.name} is no profile of rules",
+            remedy="请以 onegrid profile show 辖区编码 --json 的输出为底稿修改，保存为 UTF-8。",
+        ) from error
 
 
 def _switched(profile: Profile, names: Iterable[str], *, on: bool) -> list[Rule]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,12 +18,14 @@ from api.cli.sources import (
     Level,
     Reading,
     Subjects,
+    SubjectsDeclared,
     TableName,
     is_file,
     read_area,
     read_areas,
     read_subjects,
     read_zones,
+    refuse_same_file,
     save,
 )
 from api.store import acceptances, repairs
@@ -30,6 +33,7 @@ from api.store.engine import session
 from api.store.findings import FAULT_NAMES
 from api.store.refusals import InvalidRequestError
 from geo.coverage import KINDS, STRATEGIES, Guards, propose
+from geo.files.words import LEVEL_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,6 +75,7 @@ def repair(  # noqa: PLR0913  options of a command
     parents: Annotated[Path | None, typer.Option(help="上级网格文件 (例如社区)")] = None,
     exceptions: Exceptions = None,
     subjects: Subjects = None,
+    subjects_declared: SubjectsDeclared = None,
 ) -> None:
     """Propose repairs fault by fault; apply those that are accepted, within guards."""
     if undo:
@@ -81,12 +86,18 @@ def repair(  # noqa: PLR0913  options of a command
     order = tuple(name.strip() for name in (priority or "").split(",") if name.strip())
     if not is_file(source):
         options = repairs.RepairOptions(
-            () if level is None else (level,), strategies, decisions, order, max_change, max_gap
+            () if level is None else (LEVEL_WORDS.get(level, level),),
+            strategies,
+            decisions,
+            order,
+            max_change,
+            max_gap,
         )
         _repair_version(source, options, accept, output)
         return
     _check_kinds(strategies)
-    path, others = Path(source), Reading(declared)
+    path, others = Path(source), Reading(fallback=declared)
+    refuse_same_file(output, path, boundary, parents, exceptions, subjects)
     with progress_bar(f"修复 {path.name}") as progress:
         progress(0.0, "读取网格")
         zones = read_zones(path, Reading(declared, table_name, level), lenient=True)
@@ -96,7 +107,7 @@ def repair(  # noqa: PLR0913  options of a command
             read_area(boundary, others),
             parents=None if parents is None else read_zones(parents, others),
             exceptions=read_areas(exceptions, others),
-            subjects=read_subjects(subjects, others),
+            subjects=read_subjects(subjects, replace(others, declared=subjects_declared)),
             strategies=strategies,
             # Faults are numbered from 1 on, as `onegrid check` lists them.
             decisions={number - 1: name for number, name in decisions.items()},

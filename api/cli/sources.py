@@ -17,7 +17,10 @@ import typer
 
 from api.cli.console import say, warn
 from api.store.bulk import area_of
+from api.store.errors import NotFoundError
 from api.store.refusals import InvalidRequestError
+from api.store.territories import find_territory, levels_of
+from api.store.versions import get_version
 from geo import files
 from geo.errors import FileFormatError, UndeclaredReferenceError, ZonesError
 from geo.files.session import ARCHIVE_SUFFIX
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from shapely import MultiPolygon, Polygon
+    from sqlalchemy.orm import Session
 
     from geo.records import Kind
 
@@ -192,6 +196,28 @@ def read_subjects(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | Non
     if path is None:
         return None
     return _read(path, "subjects", reading)
+
+
+def level_code(opened: Session, version: str, level: str | None) -> str | None:
+    """Return the code of a level that a version's territory has, given its code or its Chinese name; None for None.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version or level: an answer about no zones would read like one without faults.
+    """
+    if level is None:
+        return None
+    territory = find_territory(opened, get_version(opened, version).territory)
+    known = {each.level.code: each.level.name for each in levels_of(opened, territory.id)}
+    code = LEVEL_WORDS.get(level, level)
+    if code not in known:
+        raise NotFoundError(
+            f"辖区“{territory.code}”没有层级“{level}”。",
+            f"{territory.code} has no level {level!r}",
+            remedy=f"可用: {'、'.join(f'{code}（{name}）' for code, name in known.items())}。",
+        )
+    return code
 
 
 def named_columns(given: Sequence[str] | None, kind: Kind) -> dict[str, str]:

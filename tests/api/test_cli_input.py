@@ -145,7 +145,7 @@ def test_boundaries_that_are_no_area(folder: Path, area: gpd.GeoDataFrame, said:
         assert said in squeezed(result.stderr), words
 
 
-@pytest.mark.parametrize("words", [("check",)])
+@pytest.mark.parametrize("words", [("check",), ("repair", "--accept", "all")])
 def test_sources_are_never_written_over(folder: Path, words: tuple[str, ...]) -> None:
     zones(A=A, B=box(MIDDLE - 1e-5, SOUTH, EAST, NORTH)).to_file("grids.gpkg")
     before = (folder / "grids.gpkg").read_bytes()
@@ -199,6 +199,18 @@ def test_paths_that_lead_nowhere(folder: Path, words: tuple[str, ...]) -> None:
 # -------------------------------------------------------------------------------------------------- the database
 
 
+@pytest.fixture
+def board(database: str, make_board: Callable[..., Place]) -> Place:
+    from api.store import places  # noqa: PLC0415
+    from api.store.engine import session  # noqa: PLC0415
+
+    assert database
+    place = make_board()
+    with session() as opened:
+        places.load_place(opened, place)
+    return place
+
+
 def count(database: str, table: str) -> int:
     from api.store.engine import get_engine  # noqa: PLC0415
 
@@ -237,19 +249,62 @@ def test_a_first_load_of_zones_takes_all_options(database: str, folder: Path) ->
         assert run(*words, "--table", "新", "--column", bad).exit_code == 1
 
 
-def test_an_empty_file_replaces_nothing(
-    database: str, folder: Path, make_board: Callable[..., Place]
-) -> None:
-    from api.store import places  # noqa: PLC0415
-    from api.store.engine import session  # noqa: PLC0415
-
-    with session() as opened:
-        places.load_place(opened, make_board())
+def test_an_empty_file_replaces_nothing(board: Place, database: str, folder: Path) -> None:
     before = count(database, "subject")
+    assert before > 0
     (folder / "none.csv").write_text("编码,类别,经度,纬度\n", encoding="utf-8")
     result = run(
-        "load", "none.csv", "--kind", "subjects", "--territory", "board", "--crs", "EPSG:4490", "--replace"
+        "load", "none.csv", "--kind", "subjects", "--territory", board.code, "--crs", "EPSG:4490", "--replace"
     )
     assert result.exit_code == 1
     assert "没有数据行" in result.stderr
     assert count(database, "subject") == before
+
+
+def test_levels_that_a_place_does_not_have(board: Place, folder: Path) -> None:
+    """Not "no faults": nothing was looked at."""
+    assert folder.is_dir()
+    for words in (("check", board.code), ("export", board.code, "out.gpkg"), ("repair", board.code)):
+        result = run(*words, "--level", "星球")
+        assert result.exit_code == 1, words
+        assert "grid" in result.stderr, words
+        assert run(*words, "--level", "网格").exit_code == 0, words
+
+
+@pytest.mark.parametrize("accept", ["1-99999999999", "5-3", "0", "all,1", ""])
+def test_numbers_of_proposals_that_are_not_there(board: Place, accept: str) -> None:
+    result = run("repair", board.code, "--accept", accept)
+    assert result.exit_code == 1
+    assert "建议" in result.stderr or "编号" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"nope",
+        b"[1]",
+        b'{"rules": [1]}',
+        b'{"rules": "abc"}',
+        b'{"rules": [{"rule": "households"}]}',
+        b'{"rules": [{"rule": "households", "level": "grid", "least": "many"}]}',
+        b'{"number_format": "x"}',
+        b'{"approval": "perhaps"}',
+        '{"name": "名"}'.encode("gbk"),
+    ],
+)
+def test_files_that_are_no_rules(board: Place, folder: Path, content: bytes) -> None:
+    (folder / "rules.json").write_bytes(content)
+    result = run("profile", "set", board.code, "--file", "rules.json")
+    assert result.exit_code == 1
+    assert "profile show" in result.stderr
+
+
+def test_rules_written_out_come_back_in(board: Place, folder: Path) -> None:
+    """Through an editor that marks UTF-8."""
+    shown = run("profile", "show", board.code, "--json").output
+    (folder / "rules.json").write_text(shown.replace("默认规则", "本镇规则"), encoding="utf-8-sig")
+    assert run("profile", "set", board.code, "--file", "rules.json").exit_code == 0
+    assert (
+        run("profile", "show", board.code, "--json").output.replace("本镇规则", "默认规则").count("默认规则")
+        == 1
+    )
