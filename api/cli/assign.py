@@ -6,18 +6,24 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import typer
 
 from api.cli.console import out, progress_bar, say, show_faults, table, warn
 from api.cli.sources import (
     Boundary,
+    Columns,
     Declared,
+    Encoding,
     Level,
     Reading,
+    SheetName,
     TableName,
     is_file,
+    named_columns,
     read_area,
     read_zones,
     refuse_same_file,
@@ -33,7 +39,6 @@ from geo.records import SUBJECT_NAMES, UNASSIGNED_NAMES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import geopandas as gpd
     from rich.table import Table
     from shapely import MultiPolygon, Polygon
 
@@ -72,6 +77,9 @@ def assign(  # noqa: PLR0913  options of a command
     level: Level = None,
     table_name: TableName = None,
     boundary: Boundary = None,
+    sheet: SheetName = None,
+    encoding: Encoding = None,
+    column: Columns = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="跳过坏行，写到 <文件名>.rejected.csv")
     ] = False,
@@ -102,7 +110,15 @@ def assign(  # noqa: PLR0913  options of a command
     rejected: list[pd.DataFrame] = []
     with progress_bar(f"分配 {path.name}") as progress:
         progress(0.0, "读取管理对象")
-        chunks = files.read_chunks(path, "subjects", declared=declared, skip_bad_rows=skip_bad_rows)
+        chunks = files.read_chunks(
+            path,
+            "subjects",
+            declared=declared,
+            columns=named_columns(column, "subjects"),
+            sheet=sheet,
+            encoding=encoding,
+            skip_bad_rows=skip_bad_rows,
+        )
         _write(job.answers(chunks, rejected), target)
     out.print(reconciliation_table(path.name, job.reconciliation()))
     say(f"已写入 {target}。")
@@ -161,7 +177,8 @@ class _FileJob:
 def _write(parts: Iterator[gpd.GeoDataFrame], target: Path) -> None:
     """Write answers part by part as CSV, which may be larger than memory, or all at once in another format.
 
-    Parts go to a file beside the target that takes its place at the end: a bad row found late leaves no half.
+    In CSV a subject is a point, where it was located: parts of points and parts of shapes make one table. Parts go to a
+    file beside the target that takes its place at the end: a bad row found late leaves no half.
     """
     if target.suffix.lower() != ".csv":
         files.write(pd.concat(list(parts), ignore_index=True), target)
@@ -170,13 +187,22 @@ def _write(parts: Iterator[gpd.GeoDataFrame], target: Path) -> None:
     try:
         with beside.open("wb") as stream:
             for number, part in enumerate(parts):
-                files.write(part, beside.with_suffix(".chunk.csv"))
+                files.write(_as_points(part), beside.with_suffix(".chunk.csv"))
                 text = beside.with_suffix(".chunk.csv").read_bytes()
                 stream.write(text if number == 0 else text.split(b"\n", 1)[1])
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
         beside.with_suffix(".chunk.csv").unlink(missing_ok=True)
+
+
+def _as_points(subjects: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the subjects as points, None where they have no place."""
+    lon, lat = subject_points(subjects)
+    placed = np.isfinite(lon) & np.isfinite(lat)
+    points = np.full(len(subjects), None, dtype=object)
+    points[placed] = shapely.points(lon[placed], lat[placed])
+    return subjects.set_geometry(gpd.GeoSeries(points, index=subjects.index, crs=subjects.crs))
 
 
 def _show_rejected(path: Path, rejected: list[pd.DataFrame]) -> None:

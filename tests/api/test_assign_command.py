@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from shapely import Point, box
 from typer.testing import CliRunner
 
 from api.cli import app
+from geo import files
 from geo.crs import from_internal
 from geo.records import UNASSIGNED_NAMES
 
@@ -128,9 +131,27 @@ def test_formats(folder: Path, name: str) -> None:
     assert rows["zone"].tolist() == expected()
 
 
+def test_points_and_shapes_read_in_parts_are_one_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written as CSV, every subject is where it was located, whatever else is in its part of the file."""
+    people = households()
+    shapes = people.geometry.to_numpy().copy()
+    shapes[15:40:3] = shapely.buffer(shapes[15:40:3], 1e-5, quad_segs=1)
+    shapes[12] = None
+    people.set_geometry(gpd.GeoSeries(shapes, crs=people.crs)).to_file(folder / "people.geojson")
+    monkeypatch.setattr("api.cli.assign.files.read_chunks", partial(files.read_chunks, chunk_rows=10))
+    rows = assign("people.geojson", "--zones", "grids.gpkg")
+    assert rows["zone"].tolist() == [*expected()[:12], "", *expected()[13:]]
+    placed = rows["lon"] != ""
+    assert np.flatnonzero(~placed).tolist() == [12]
+    assert rows["lon"][placed].astype(float).tolist() == pytest.approx(people.geometry.x[placed].tolist())
+
+
 def test_nobody_to_assign(folder: Path) -> None:
     table("EPSG:4490")[:0].to_csv(folder / "people.csv", index=False)
-    assert len(assign("people.csv", "--zones", "grids.gpkg", "--crs", "EPSG:4490")) == 0
+    words = ("people.csv", "--zones", "grids.gpkg", "--crs", "EPSG:4490")
+    assert len(assign(*words)) == 0
+    assert CliRunner().invoke(app, ["assign", *words, "-o", "out.gpkg"]).exit_code == 0
+    assert len(gpd.read_file(folder / "out.gpkg")) == 0
 
 
 def test_sources_are_not_written_over(folder: Path) -> None:
