@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import typer
 from shapely import LineString, Point, Polygon, box, force_3d
@@ -194,6 +195,22 @@ def test_paths_that_lead_nowhere(folder: Path, words: tuple[str, ...]) -> None:
     result = run(*words)
     assert result.exit_code == 1
     assert "出错" in result.stderr
+
+
+def test_assign_reads_a_table_as_it_is_told(folder: Path) -> None:
+    """A sheet by name, headings of the office's own."""
+    with pd.ExcelWriter(folder / "户.xlsx") as book:
+        for sheet in ("一社区", "二社区"):
+            made = {"编码": ["9"], "房屋编号": [f"{sheet[0]}-1"], "E": [121.401], "N": [31.071]}
+            pd.DataFrame(made).assign(地址="某路").to_excel(book, sheet_name=sheet, index=False)
+    words = ("assign", "户.xlsx", "--zones", "grids.gpkg", "--crs", "EPSG:4490", "-o", "out.csv")
+    columns = ("编码=房屋编号", "类别==户", "经度=E", "纬度=N")
+    named = [word for column in columns for word in ("--column", column)]
+    assert "--sheet" in run(*words, *named).stderr
+    done = run(*words, *named, "--sheet", "二社区")
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(folder / "out.csv")
+    assert rows[["code", "kind", "zone"]].to_numpy().tolist() == [["二-1", "household", "A"]]
 
 
 # -------------------------------------------------------------------------------------------------- the database
