@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import shapely
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from api.schemas import Counts, Geometry  # noqa: TC001  pydantic reads them
+from api.schemas import AnswerBody, Counts, Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from geo.plans.draft import Key
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
-
-
-class ZoneWarning(_Answer):
+class ZoneWarning(AnswerBody):
     """A rule that a zone breaks."""
 
     rule: str = Field(examples=["households"])
@@ -34,11 +30,11 @@ class ZoneWarning(_Answer):
     ]
     message: str = Field(examples=["兴银第四网格 超 31 户"])
     message_en: str = Field(examples=["310112103008018 31 households too many"])
-    codes: Annotated[list[str], Field(description="estates or buildings that are cut")] = []
+    codes: list[str] = Field([], description="estates or buildings that are cut")
     place: Annotated[dict[str, Any] | None, Field(description="GeoJSON; null: the zone as a whole")] = None
 
 
-class DrawnZone(_Answer):
+class DrawnZone(AnswerBody):
     """A zone of a plan."""
 
     level: str
@@ -64,14 +60,14 @@ class DrawnZone(_Answer):
     warnings: list[ZoneWarning]
 
 
-class ZoneKey(_Answer):
+class ZoneKey(AnswerBody):
     """A zone that is gone."""
 
     level: str
     code: str
 
 
-class MoveCount(_Answer):
+class MoveCount(AnswerBody):
     """How many subjects of a kind change zone; null is no zone."""
 
     level: str
@@ -81,7 +77,7 @@ class MoveCount(_Answer):
     subjects: int
 
 
-class PlanZones(_Answer):
+class PlanZones(AnswerBody):
     """Zones of a plan at a revision."""
 
     plan: int

@@ -4,8 +4,9 @@ from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from api.schemas import RequestBody
 from api.store.refusals import InvalidRequestError
 from geo.plans import Change, Draft
 from geo.plans import operations as op
@@ -36,8 +37,8 @@ Area = Annotated[
 ]
 
 
-class _Edit(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+class _Edit(RequestBody):
+    model_config = ConfigDict(allow_inf_nan=False)
 
     level: Annotated[str, Field(description="层级编码", examples=["grid"])]
 
@@ -50,19 +51,16 @@ class MoveBorder(_Edit):
     """Drag shared vertices, put new ones in, take others away."""
 
     operation: Literal["move_border"]
-    moves: Annotated[
-        list[tuple[Position, Position]],
-        Field(
-            max_length=10_000,
-            description="[from, to] per vertex",
-            examples=[[[[121.401, 31.071], [121.4012, 31.071]]]],
-        ),
-    ] = []
-    inserts: Annotated[
-        list[tuple[Position, Position, Position]],
-        Field(max_length=10_000, description="[one end of a border's segment, its other end, new vertex]"),
-    ] = []
-    removes: Annotated[list[Position], Field(max_length=10_000, description="vertices to take away")] = []
+    moves: list[tuple[Position, Position]] = Field(
+        [],
+        max_length=10_000,
+        description="[from, to] per vertex",
+        examples=[[[[121.401, 31.071], [121.4012, 31.071]]]],
+    )
+    inserts: list[tuple[Position, Position, Position]] = Field(
+        [], max_length=10_000, description="[one end of a border's segment, its other end, new vertex]"
+    )
+    removes: list[Position] = Field([], max_length=10_000, description="vertices to take away")
 
     @model_validator(mode="after")
     def _does_something(self) -> "MoveBorder":
@@ -94,7 +92,7 @@ class Split(_Edit):
     code: Code
     line: Line
     codes: Annotated[list[Code], Field(min_length=1, description="codes of the new pieces, largest first")]
-    names: list[Name] = []
+    names: list[Name] = Field([])
 
     def change(self, draft: Draft) -> Change:
         """Split a zone."""

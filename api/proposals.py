@@ -1,11 +1,11 @@
-"""What requests and answers about repairs and fusions hold, with examples: the source of ``/docs``."""
+"""What requests and answers about repairs and fusions hold."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from api.schemas import Bbox, Geometry, Point, Text
+from api.schemas import AnswerBody, Bbox, Geometry, Point, RequestBody, Text
 
 Code = Annotated[Text, Field(min_length=1, max_length=40)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -14,19 +14,10 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Households = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RepairOrder(_Request):
+class RepairOrder(RequestBody):
     """How to repair; nothing needs to be said."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -51,7 +42,7 @@ class RepairOrder(_Request):
     max_gap_width_m: Metres = Field(25.0, description="a wider gap is left until somebody decides")
 
 
-class AreaChange(_Answer):
+class AreaChange(AnswerBody):
     """A zone's area before and after."""
 
     code: str
@@ -59,14 +50,14 @@ class AreaChange(_Answer):
     after_m2: float
 
 
-class Declining(_Answer):
+class Declining(AnswerBody):
     """Who does not want a proposal."""
 
     by: str
     at: datetime
 
 
-class ProposalEntry(_Answer):
+class RepairProposal(AnswerBody):
     """What a repair would do about one fault, or why it leaves it."""
 
     number: int = Field(description="number of the fault on the map")
@@ -90,7 +81,7 @@ class ProposalEntry(_Answer):
     geometry: Geometry
 
 
-class AcceptanceEntry(_Answer):
+class AcceptanceEntry(AnswerBody):
     """What was accepted of the proposals."""
 
     version: str = Field(description="the draft")
@@ -100,7 +91,7 @@ class AcceptanceEntry(_Answer):
     undone_at: datetime | None
 
 
-class RepairTable(_Answer):
+class RepairTable(AnswerBody):
     """The proposals of a version."""
 
     version: str
@@ -108,11 +99,11 @@ class RepairTable(_Answer):
     made_by: str
     stale: bool = Field(description="zones, exceptions or boundary changed since: propose again")
     options: dict[str, Any]
-    proposals: list[ProposalEntry]
+    proposals: list[RepairProposal]
     acceptances: list[AcceptanceEntry]
 
 
-class Acceptance(_Request):
+class Acceptance(RequestBody):
     """Which proposals to apply."""
 
     numbers: Annotated[list[Number], Field(min_length=1, max_length=100_000, examples=[[1, 2, 5]])]
@@ -124,7 +115,7 @@ class Declined(Acceptance):
     declined: bool = Field(default=True, description="false takes the mark back")
 
 
-class Profile(_Request):
+class Profile(RequestBody):
     """Thresholds of a fusion."""
 
     households: Annotated[list[Households], Field(min_length=2, max_length=2)] | None = Field(
@@ -136,11 +127,10 @@ class Profile(_Request):
     street_reach_m: Metres = 12.0
 
 
-class FusionOrder(_Request):
+class FusionOrder(RequestBody):
     """What to fuse."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -162,7 +152,7 @@ class FusionOrder(_Request):
     profile: Profile = Profile()  # type: ignore[call-arg]
 
 
-class FusionPlan(_Request):
+class FusionPlan(RequestBody):
     """The plan that a fusion's proposal shall become."""
 
     name: Annotated[Text, Field(min_length=1, max_length=100, examples=["多格合一方案"])]
@@ -172,7 +162,7 @@ class FusionPlan(_Request):
     ] = None
 
 
-class ConflictFigures(_Answer):
+class ConflictFigures(AnswerBody):
     """Conflicts of one kind."""
 
     kind: str = Field(examples=["conflict"])
@@ -186,7 +176,7 @@ class ConflictFigures(_Answer):
     people: int
 
 
-class FusionSummary(_Answer):
+class FusionSummary(AnswerBody):
     """The figures of a fusion."""
 
     version: str
@@ -203,7 +193,7 @@ class FusionSummary(_Answer):
     unassigned: list[dict[str, Any]]
 
 
-class ConflictEntry(_Answer):
+class ConflictEntry(AnswerBody):
     """A place where departments disagree."""
 
     number: int
@@ -225,21 +215,21 @@ class ConflictEntry(_Answer):
     geometry: Geometry
 
 
-class ConflictTable(_Answer):
+class ConflictTable(AnswerBody):
     """All conflicts of a fusion, most serious first."""
 
     version: str
     conflicts: list[ConflictEntry]
 
 
-class CrosswalkTable(_Answer):
+class CrosswalkTable(AnswerBody):
     """Old grid → cells → new grid, with shares of area, households, businesses, people."""
 
     version: str
     crosswalk: list[dict[str, Any]]
 
 
-class FusionCollection(_Answer):
+class FusionCollection(AnswerBody):
     """The proposed grids as GeoJSON."""
 
     type: Literal["FeatureCollection"]
@@ -247,7 +237,7 @@ class FusionCollection(_Answer):
     features: list[dict[str, Any]]
 
 
-class CellEntry(_Answer):
+class CellEntry(AnswerBody):
     """One atomic piece of ground."""
 
     version: str

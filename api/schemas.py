@@ -22,15 +22,19 @@ SubjectKind = Annotated[str, Field(examples=["household"])]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
-class _Answer(BaseModel):
+class AnswerBody(BaseModel):
+    """What a service answers: every field is there."""
+
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class _Request(BaseModel):
+class RequestBody(BaseModel):
+    """What is asked of the service: fields that it does not know are refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Problem(_Answer):
+class Problem(AnswerBody):
     """RFC 9457 problem document."""
 
     type: str = Field(examples=["urn:onegrid:problem:not-found"])
@@ -41,20 +45,20 @@ class Problem(_Answer):
     remedy: str | None = Field(None, examples=["在 /api/territories 查看辖区及其版本。"])
 
 
-class Health(_Answer):
+class Health(AnswerBody):
     """The service and its database answer."""
 
     status: Literal["ok"] = "ok"
 
 
-class Credentials(_Request):
+class Credentials(RequestBody):
     """Name and password."""
 
     name: Annotated[Text, Field(min_length=1, max_length=40, examples=["zhangsan"])]
     password: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
 
 
-class Me(_Answer):
+class Me(AnswerBody):
     """Who is signed in."""
 
     name: str = Field(examples=["zhangsan"])
@@ -66,14 +70,14 @@ class Me(_Answer):
     personal_data: bool = Field(description="may see persons somewhere")
 
 
-class NewPassword(_Request):
+class NewPassword(RequestBody):
     """A new password; the current one unless the account has none yet."""
 
     current: Annotated[Text, Field(max_length=200, examples=["correct-Horse-6"])] | None = None
     new: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
 
 
-class TerritoryEntry(_Answer):
+class TerritoryEntry(AnswerBody):
     """辖区."""
 
     code: str = Field(examples=["zhuanqiao"])
@@ -91,7 +95,7 @@ class TerritorySummary(TerritoryEntry):
     current_version: str | None = Field(examples=["zhuanqiao-v1"])
 
 
-class VersionSummary(_Answer):
+class VersionSummary(AnswerBody):
     """版本."""
 
     version: VersionCode
@@ -102,7 +106,7 @@ class VersionSummary(_Answer):
     valid_to: datetime | None
 
 
-class LevelSummary(_Answer):
+class LevelSummary(AnswerBody):
     """层级."""
 
     code: str = Field(examples=["grid"])
@@ -112,7 +116,7 @@ class LevelSummary(_Answer):
     zones: int
 
 
-class LayerSummary(_Answer):
+class LayerSummary(AnswerBody):
     """图层."""
 
     code: str = Field(examples=["grid"])
@@ -120,7 +124,7 @@ class LayerSummary(_Answer):
     levels: list[LevelSummary]
 
 
-class Reconciliation(_Answer):
+class Reconciliation(AnswerBody):
     """assigned + outside + gap + no_location + bad_location = total."""
 
     level: LevelCode
@@ -133,7 +137,7 @@ class Reconciliation(_Answer):
     bad_location: int
 
 
-class FaultFigures(_Answer):
+class FaultFigures(AnswerBody):
     """Faults of the last check."""
 
     total: int
@@ -142,7 +146,7 @@ class FaultFigures(_Answer):
     by_kind: dict[str, int] = Field(examples=[{"gap": 3, "overlap": 2}])
 
 
-class CoverageFigures(_Answer):
+class CoverageFigures(AnswerBody):
     """Households within so many minutes' walk of any station."""
 
     minutes: int
@@ -151,7 +155,7 @@ class CoverageFigures(_Answer):
     share: float | None
 
 
-class AcceptedRepair(_Answer):
+class AcceptedRepair(AnswerBody):
     """Repairs that were accepted into a draft."""
 
     base: str = Field(description="version that was repaired", examples=["zhuanqiao-v1"])
@@ -179,7 +183,7 @@ class VersionDetails(VersionSummary):
     fused_at: datetime | None = Field(description="null: no fusion yet")
 
 
-class StaffName(_Answer):
+class StaffName(AnswerBody):
     """A person in charge, by role and name."""
 
     role: str | None = Field(examples=["网格长"])
@@ -192,7 +196,7 @@ class Staff(StaffName):
     phone: str | None = Field(examples=["138****5678"])
 
 
-class _ZoneFigures(_Answer):
+class _ZoneFigures(AnswerBody):
     code: ZoneCode
     name: str = Field(examples=["兴银第三网格"])
     kind: str = Field(description="general 综合, dedicated 专属", examples=["general"])
@@ -210,7 +214,7 @@ class ZoneEntry(_ZoneFigures):
     staff: list[StaffName]
 
 
-class ZoneTable(_Answer):
+class ZoneTable(AnswerBody):
     """The zones of one level."""
 
     version: VersionCode
@@ -218,7 +222,7 @@ class ZoneTable(_Answer):
     zones: list[ZoneEntry]
 
 
-class ParentZone(_Answer):
+class ParentZone(AnswerBody):
     """The zone above."""
 
     code: str = Field(examples=["310112103001"])
@@ -226,7 +230,7 @@ class ParentZone(_Answer):
     level: str = Field(examples=["community"])
 
 
-class StationEntry(_Answer):
+class StationEntry(AnswerBody):
     """服务站."""
 
     code: str = Field(examples=["S01"])
@@ -236,7 +240,7 @@ class StationEntry(_Answer):
     point: Point
 
 
-class ZoneBounds(_Answer):
+class ZoneBounds(AnswerBody):
     """四至: what bounds a zone on its four sides, along the most of a side first."""
 
     east: list[str] = Field(examples=[["沪闵路"]])
@@ -260,14 +264,14 @@ class ZoneDetails(_ZoneFigures):
     geometry: Geometry
 
 
-class StationTable(_Answer):
+class StationTable(AnswerBody):
     """The stations of a version's territory."""
 
     version: VersionCode
     stations: list[StationEntry]
 
 
-class FaultEntry(_Answer):
+class FaultEntry(AnswerBody):
     """One fault."""
 
     number: int
@@ -286,14 +290,14 @@ class FaultEntry(_Answer):
     geometry: Geometry
 
 
-class FaultTable(_Answer):
+class FaultTable(AnswerBody):
     """The faults of the last check."""
 
     version: VersionCode
     faults: list[FaultEntry]
 
 
-class CircleEntry(_Answer):
+class CircleEntry(AnswerBody):
     """十五分钟服务圈."""
 
     station: str | None = Field(description="null: all stations together", examples=["S01"])
@@ -306,14 +310,14 @@ class CircleEntry(_Answer):
     geometry: Geometry
 
 
-class CircleTable(_Answer):
+class CircleTable(AnswerBody):
     """Service circles."""
 
     version: VersionCode
     circles: list[CircleEntry]
 
 
-class FoundZone(_Answer):
+class FoundZone(AnswerBody):
     """A zone that holds the place."""
 
     layer: str = Field(examples=["grid"])
@@ -326,7 +330,7 @@ class FoundZone(_Answer):
     edge_m: float = Field(description="from the place to the zone's edge, metres")
 
 
-class NearestStation(_Answer):
+class NearestStation(AnswerBody):
     """The nearest station."""
 
     code: str = Field(examples=["S01"])
@@ -335,7 +339,7 @@ class NearestStation(_Answer):
     straight_m: float | None = Field(description="straight line (初筛), in place of a walk")
 
 
-class Match(_Answer):
+class Match(AnswerBody):
     """One place that the query may mean."""
 
     text: str | None = Field(
@@ -351,14 +355,14 @@ class Match(_Answer):
     )
 
 
-class NearMiss(_Answer):
+class NearMiss(AnswerBody):
     """A known address that comes near."""
 
     text: str = Field(examples=["银都路193号"])
     confidence: float = Field(examples=[0.9])
 
 
-class LookupAnswer(_Answer):
+class LookupAnswer(AnswerBody):
     """Which zones is it in."""
 
     version: str | None = Field(examples=["zhuanqiao-v1"])
@@ -378,7 +382,7 @@ class LookupProblem(Problem):
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class LookupQuery(_Request):
+class LookupQuery(RequestBody):
     """An address, or lon and lat."""
 
     id: Annotated[Text, Field(max_length=100)] | None = None
@@ -387,11 +391,10 @@ class LookupQuery(_Request):
     lat: Coordinate | None = None
 
 
-class BatchLookup(_Request):
+class BatchLookup(RequestBody):
     """Many queries at once."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -421,7 +424,7 @@ class BatchResult(LookupAnswer):
     near_misses: list[NearMiss]
 
 
-class BatchAnswer(_Answer):
+class BatchAnswer(AnswerBody):
     """The answers in the order of the queries."""
 
     version: str | None = Field(
@@ -430,7 +433,7 @@ class BatchAnswer(_Answer):
     results: list[BatchResult]
 
 
-class SearchResult(_Answer):
+class SearchResult(AnswerBody):
     """Something that the words may mean."""
 
     type: Literal["address", "zone", "station", "subject"]
@@ -442,20 +445,20 @@ class SearchResult(_Answer):
     code: ZoneCode | None = None
 
 
-class SearchAnswer(_Answer):
+class SearchAnswer(AnswerBody):
     """What was found, best first."""
 
     version: VersionCode
     results: list[SearchResult]
 
 
-class JobStarted(_Answer):
+class JobStarted(AnswerBody):
     """The job that does it; ask GET /api/jobs/{id}."""
 
     job: int
 
 
-class JobEntry(_Answer):
+class JobEntry(AnswerBody):
     """How far a job is."""
 
     id: int
@@ -468,7 +471,7 @@ class JobEntry(_Answer):
     )
 
 
-class ExceptionEntry(_Answer):
+class ExceptionEntry(AnswerBody):
     """豁免: a gap registered as legitimate."""
 
     id: int
@@ -479,11 +482,10 @@ class ExceptionEntry(_Answer):
     geometry: Geometry
 
 
-class NewException(_Request):
+class NewException(RequestBody):
     """A gap to register as legitimate."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -503,13 +505,13 @@ class NewException(_Request):
     crs: Annotated[Text, Field(max_length=20, description="坐标系：EPSG:n、GCJ-02 或 BD-09")] = "EPSG:4490"
 
 
-class Publishing(_Request):
+class Publishing(RequestBody):
     """Why a version is published."""
 
     reason: Annotated[Text, Field(min_length=1, max_length=500, examples=["2026年网格调整，街道办会议通过"])]
 
 
-class AuditEntry(_Answer):
+class AuditEntry(AnswerBody):
     """One line of the audit trail."""
 
     id: int
@@ -521,7 +523,7 @@ class AuditEntry(_Answer):
     client: str | None = Field(examples=["10.1.2.3"])
 
 
-class AuditTable(_Answer):
+class AuditTable(AnswerBody):
     """Events, newest first."""
 
     events: list[AuditEntry]

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.deps import SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, STALE, PlanNumber
-from api.schemas import Point, Text
+from api.schemas import AnswerBody, Point, RequestBody, Text
 from api.store import comments, memberships, plans
 
 router = APIRouter(prefix="/api/plans/{number}/comments", tags=["方案协作 Working together"])
@@ -19,10 +19,8 @@ Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 
 
-class NewComment(BaseModel):
+class NewComment(RequestBody):
     """A comment to be pinned."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Words
     point: Annotated[
@@ -30,15 +28,13 @@ class NewComment(BaseModel):
     ]
 
 
-class NewReply(BaseModel):
+class NewReply(RequestBody):
     """An answer."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Words
 
 
-class ReplyEntry(BaseModel):
+class ReplyEntry(AnswerBody):
     """An answer."""
 
     text: str
@@ -46,7 +42,7 @@ class ReplyEntry(BaseModel):
     made_at: datetime
 
 
-class CommentEntry(BaseModel):
+class CommentEntry(AnswerBody):
     """批注."""
 
     id: int

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.deps import AppServices, PathTerritory, PathVersion, QueryLevel, SignedIn, Transaction
 from api.edits import Code
 from api.routes.ledgers import Move
 from api.routes.plans import NOT_FOUND, PlanNumber
-from api.schemas import Counts, Text
+from api.schemas import AnswerBody, Counts, RequestBody, Text
 from api.store import comparisons, lineages, memberships
 
 router = APIRouter(prefix="/api", tags=["比较 Comparing"])
@@ -18,7 +18,7 @@ NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个�
 MOST_CODES = 1000
 
 
-class ComparedFigures(BaseModel):
+class ComparedFigures(AnswerBody):
     """A zone in one of the two states."""
 
     name: str
@@ -30,7 +30,7 @@ class ComparedFigures(BaseModel):
     perimeter_m: float
 
 
-class ComparedZone(BaseModel):
+class ComparedZone(AnswerBody):
     """A zone in both."""
 
     code: str
@@ -42,7 +42,7 @@ class ComparedZone(BaseModel):
     area_lost_m2: float
 
 
-class Comparison(BaseModel):
+class Comparison(AnswerBody):
     """Two states of a level."""
 
     a: str = Field(examples=["zhuanqiao-v1"])
@@ -53,7 +53,7 @@ class Comparison(BaseModel):
     differences: dict[str, Any] = Field(description="GeoJSON: ground that went from a zone to another")
 
 
-class CodeTable(BaseModel):
+class CodeTable(AnswerBody):
     """Codes of a level over time."""
 
     version: str | None = Field(description="现行版本；null：还没有发布过", examples=["zhuanqiao-v1"])
@@ -61,10 +61,8 @@ class CodeTable(BaseModel):
     retired: list[str] = Field(description="曾经使用、已停用，不能再用")
 
 
-class NewCodes(BaseModel):
+class NewCodes(RequestBody):
     """How many codes, and of which form."""
-
-    model_config = ConfigDict(extra="forbid")
 
     level: Annotated[Text, Field(max_length=40, examples=["grid"])]
     beside: Annotated[Code, Field(description="在哪个网格旁边新增：编码形式随它")]

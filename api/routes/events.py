@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import AppServices, SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, PlanNumber
-from api.schemas import Text
+from api.schemas import AnswerBody, RequestBody, Text
 from api.services import Services
 from api.store import comments, memberships, plans
 from api.store.errors import NotFoundError
@@ -32,16 +32,14 @@ RETRY_MS: Final = 200
 """How soon a browser opens the next stream."""
 
 
-class Place(BaseModel):
+class Place(RequestBody):
     """The zone that somebody has in hand; nothing: none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     level: Annotated[Text | None, Field(max_length=40, examples=["grid"])] = None
     code: Annotated[Text | None, Field(max_length=40, examples=["310112103008001"])] = None
 
 
-class ZoneInHand(BaseModel):
+class ZoneInHand(AnswerBody):
     """A zone by key and name."""
 
     level: str
@@ -49,7 +47,7 @@ class ZoneInHand(BaseModel):
     name: str
 
 
-class Presence(BaseModel):
+class Presence(AnswerBody):
     """Somebody who works in the plan."""
 
     account: str = Field(examples=["zhangsan"])
@@ -57,7 +55,7 @@ class Presence(BaseModel):
     at: ZoneInHand | None
 
 
-class PresenceTable(BaseModel):
+class PresenceTable(AnswerBody):
     """Who works in the plan."""
 
     who: list[Presence]

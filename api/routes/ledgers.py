@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, PathVersion, QueryLevel, SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, PlanNumber
-from api.schemas import Counts, Point
+from api.schemas import AnswerBody, Counts, Point
 from api.store import ledgers, lineages, memberships, versions
 from api.workbooks import WORKBOOK, attached
 from geo.plans import ledger as sums
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api", tags=["迁移清单 Moves"])
 NO_VERSION: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本"}}
 
 
-class Move(BaseModel):
+class Move(AnswerBody):
     """So many subjects of a kind that go from a zone (null: none) to a zone (null: none)."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -31,7 +31,7 @@ class Move(BaseModel):
     subjects: int
 
 
-class Total(BaseModel):
+class Total(AnswerBody):
     """The balance of a kind at a level: nobody is lost, nobody counted twice."""
 
     level: str
@@ -47,7 +47,7 @@ class Total(BaseModel):
     balanced: bool
 
 
-class Counted(BaseModel):
+class Counted(AnswerBody):
     """How much of the ledger an edit accounts for."""
 
     level: str
@@ -55,7 +55,7 @@ class Counted(BaseModel):
     subjects: int
 
 
-class EditMoves(BaseModel):
+class EditMoves(AnswerBody):
     """What an edit moved, and how much of the ledger it accounts for as the last that moved a subject."""
 
     revision: int
@@ -67,7 +67,7 @@ class EditMoves(BaseModel):
     counted: list[Counted]
 
 
-class ZoneBalance(BaseModel):
+class ZoneBalance(AnswerBody):
     """before - leaving + coming = after."""
 
     level: str
@@ -80,7 +80,7 @@ class ZoneBalance(BaseModel):
     after: int
 
 
-class LedgerAnswer(BaseModel):
+class LedgerAnswer(AnswerBody):
     """迁移清单, summed."""
 
     plan: int
@@ -92,7 +92,7 @@ class LedgerAnswer(BaseModel):
     zones: list[ZoneBalance] | None = None
 
 
-class MovePoints(BaseModel):
+class MovePoints(AnswerBody):
     """Places of those who move: GeoJSON."""
 
     type: Literal["FeatureCollection"]
@@ -114,7 +114,7 @@ class MovePoints(BaseModel):
     )
 
 
-class PlanFlow(BaseModel):
+class PlanFlow(AnswerBody):
     """Who goes from a zone to a zone."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -126,7 +126,7 @@ class PlanFlow(BaseModel):
     to_point: Point | None
 
 
-class FlowTable(BaseModel):
+class FlowTable(AnswerBody):
     """All flows of a level."""
 
     plan: int
@@ -135,7 +135,7 @@ class FlowTable(BaseModel):
     flows: list[PlanFlow]
 
 
-class PublishedEdit(BaseModel):
+class PublishedEdit(AnswerBody):
     """An edit of the plan that became the version, and how many moves it accounts for."""
 
     revision: int
@@ -146,7 +146,7 @@ class PublishedEdit(BaseModel):
     counted: int
 
 
-class PublishedLedger(BaseModel):
+class PublishedLedger(AnswerBody):
     """迁移清单 as it was published."""
 
     version: str
@@ -157,7 +157,7 @@ class PublishedLedger(BaseModel):
     edits: list[PublishedEdit]
 
 
-class LineageEntry(BaseModel):
+class LineageEntry(AnswerBody):
     """What became of a code."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -168,7 +168,7 @@ class LineageEntry(BaseModel):
     operation: str = Field(examples=["split"])
 
 
-class LineageTable(BaseModel):
+class LineageTable(AnswerBody):
     """What became of codes when a version was published."""
 
     version: str = Field(examples=["zhuanqiao-v2"])

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, STALE, PlanNumber
-from api.schemas import JobStarted, Publishing, Text
+from api.schemas import AnswerBody, JobStarted, Publishing, RequestBody, Text
 from api.store import actions, approvals, memberships, plans
 
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
@@ -18,10 +18,8 @@ Description = Annotated[Text, Field(max_length=2000, examples=["兴银居委会�
 Access = Literal["territory", "members"]
 
 
-class NewPlan(BaseModel):
+class NewPlan(RequestBody):
     """A plan to be made."""
-
-    model_config = ConfigDict(extra="forbid")
 
     territory: Annotated[Text, Field(examples=["zhuanqiao"])]
     name: PlanName
@@ -31,19 +29,15 @@ class NewPlan(BaseModel):
     ] = None
 
 
-class NewMember(BaseModel):
+class NewMember(RequestBody):
     """Whom to share a plan with."""
-
-    model_config = ConfigDict(extra="forbid")
 
     account: Annotated[Text, Field(min_length=1, max_length=40, examples=["zhangsan"])]
     role: Literal["viewer", "editor"] = "editor"
 
 
-class PlanPatch(BaseModel):
+class PlanPatch(RequestBody):
     """What is to be another; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: PlanName | None = None
     description: Description | None = None
@@ -55,29 +49,23 @@ class PlanPatch(BaseModel):
     )
 
 
-class CopyName(BaseModel):
+class CopyName(RequestBody):
     """Name of the copy."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: PlanName
 
 
-class Asking(BaseModel):
+class Asking(RequestBody):
     """What the approver should know."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: Annotated[Text, Field(max_length=500)] = ""
 
 
-class Giving(BaseModel):
+class Giving(RequestBody):
     """An approval says nothing more."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class MemberEntry(BaseModel):
+class MemberEntry(AnswerBody):
     """Somebody whom a plan is shared with."""
 
     account: str
@@ -85,7 +73,7 @@ class MemberEntry(BaseModel):
     role: Literal["viewer", "editor"]
 
 
-class CandidateEntry(BaseModel):
+class CandidateEntry(AnswerBody):
     """Somebody whom a plan may be shared with."""
 
     account: str
@@ -93,7 +81,7 @@ class CandidateEntry(BaseModel):
     may_edit: bool = Field(description="a planner of the territory")
 
 
-class ApprovalEntry(BaseModel):
+class ApprovalEntry(AnswerBody):
     """How far the approval is."""
 
     required: bool = Field(description="本单位要求第二人审批")
@@ -106,7 +94,7 @@ class ApprovalEntry(BaseModel):
     )
 
 
-class PlanEntry(BaseModel):
+class PlanEntry(AnswerBody):
     """A plan."""
 
     id: int

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api import drawing
 from api.deps import AppServices, SignedIn, Transaction
 from api.edits import Edit
-from api.schemas import Text
+from api.schemas import AnswerBody, RequestBody, Text
 from api.store import drafts, memberships, plans
 
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
@@ -21,34 +21,28 @@ ZONES: dict[int | str, dict[str, Any]] = {**NOT_FOUND, 200: {"model": drawing.Pl
 EDITED: dict[int | str, dict[str, Any]] = {**STALE, 200: {"model": drawing.EditAnswer}}
 
 
-class NewPreview(BaseModel):
+class NewPreview(RequestBody):
     """An edit to be tried on a revision."""
-
-    model_config = ConfigDict(extra="forbid")
 
     revision: Annotated[int, Field(ge=0, le=2**62, description="the revision that the planner sees")]
     edit: Edit
 
 
-class NewEdit(BaseModel):
+class NewEdit(RequestBody):
     """An edit, made on a revision."""
-
-    model_config = ConfigDict(extra="forbid")
 
     revision: Annotated[int, Field(ge=0, le=2**62, description="the revision that the planner saw")]
     edit: Edit
     reason: Annotated[Text, Field(max_length=500)] = ""
 
 
-class OnRevision(BaseModel):
+class OnRevision(RequestBody):
     """An undo or redo, made on a revision."""
-
-    model_config = ConfigDict(extra="forbid")
 
     revision: Annotated[int, Field(ge=0, le=2**62)]
 
 
-class ChangeEntry(BaseModel):
+class ChangeEntry(AnswerBody):
     """One edit as it was made."""
 
     revision: int
@@ -65,7 +59,7 @@ class ChangeEntry(BaseModel):
     )
 
 
-class ChangeTable(BaseModel):
+class ChangeTable(AnswerBody):
     """The edits of a plan, oldest first."""
 
     plan: int

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import PathTerritory, SignedIn, Transaction
-from api.schemas import Text
+from api.schemas import AnswerBody, RequestBody, Text
 from api.store import profiles
 from geo.plans.rules import Rule
 
@@ -55,20 +55,16 @@ class RuleEntry(NewRule):
     unit: str
 
 
-class SegmentEntry(BaseModel):
+class SegmentEntry(RequestBody):
     """One part of a code."""
-
-    model_config = ConfigDict(extra="forbid")
 
     role: Literal["class", "county", "street", "community", "sequence"]
     length: Annotated[int, Field(ge=1, le=20)]
     characters: Literal["digits", "alphanumeric"] = "digits"
 
 
-class NumberFormat(BaseModel):
+class NumberFormat(RequestBody):
     """How codes of grids are made up: a preset by name (DB11, CJT349), or parts of one's own."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[Text, Field(min_length=1, max_length=40, examples=["DB11"])]
     segments: Annotated[list[SegmentEntry] | None, Field(max_length=10)] = None
@@ -87,7 +83,7 @@ class NewProfile(BaseModel):
     ] = None
 
 
-class ProfileEntry(BaseModel):
+class ProfileEntry(AnswerBody):
     """The rules of a territory."""
 
     code: Annotated[str, Field(description="default, or the territory's code")]

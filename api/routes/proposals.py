@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plan_life import PlanEntry
-from api.schemas import JobStarted, Text
+from api.schemas import AnswerBody, JobStarted, RequestBody, Text
 from api.store import actions, memberships, partitions, plans
 from api.store.versions import version_within
 
@@ -22,11 +22,10 @@ Code = Annotated[Text, Field(min_length=1, max_length=40)]
 Households = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 
-class ProposalOrder(BaseModel):
+class ProposalOrder(RequestBody):
     """What is asked of a proposal; nothing needs to be said."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"level": "grid", "households": [300, 500], "keep": 0.5, "seed": 1}]},
     )
 
@@ -43,7 +42,7 @@ class ProposalOrder(BaseModel):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
 
 
-class Least(BaseModel):
+class Least(AnswerBody):
     """Households of general zones."""
 
     least: int
@@ -51,7 +50,7 @@ class Least(BaseModel):
     mean: float
 
 
-class ProposalEntry(BaseModel):
+class ProposalEntry(AnswerBody):
     """A proposal and how good it is."""
 
     id: int
@@ -80,7 +79,7 @@ class ProposalEntry(BaseModel):
     made_at: str
 
 
-class ZoneCollection(BaseModel):
+class ZoneCollection(AnswerBody):
     """Zones of a proposal, GeoJSON."""
 
     type: str
@@ -89,10 +88,8 @@ class ZoneCollection(BaseModel):
     features: list[dict[str, Any]]
 
 
-class Adoption(BaseModel):
+class Adoption(RequestBody):
     """The plan to be made."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[Text, Field(min_length=1, max_length=100, examples=["均衡网格建议"])]
 

@@ -3,18 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.deps import AppServices, SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, PlanNumber
-from api.schemas import Text
+from api.schemas import AnswerBody, Text
 from api.store import memberships
 from api.store.renumbering import renumbering
 
 router = APIRouter(prefix="/api", tags=["方案 Plans"])
 
 
-class Renumbering(BaseModel):
+class Renumbering(AnswerBody):
     """Old code → new code, in the order of the new ones."""
 
     plan: int

@@ -4,19 +4,17 @@ from typing import Annotated, Any, Literal
 
 import shapely
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
 
 from api.deps import SignedIn, Transaction
 from api.routes.plans import NOT_FOUND, PlanNumber
+from api.schemas import AnswerBody
 from api.store import accounts, memberships, units, versions
 
 router = APIRouter(prefix="/api/plans/{number}", tags=["方案 Plans"])
 
 
-class UnitEntry(BaseModel):
+class UnitEntry(AnswerBody):
     """街块、小区或楼栋。"""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["estate", "building", "block"]
     name: str | None
