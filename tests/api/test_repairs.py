@@ -75,6 +75,33 @@ def kinds(session: Session, version: str) -> list[str]:
     return checks.list_faults(session, version)["kind"].to_list()
 
 
+def test_each_fault_at_a_corner_of_four_grids_has_one_proposal_with_its_number(
+    session: Session, make_board: Callable[..., Place]
+) -> None:
+    """G0000 and G0001 both reach 5 m over the corner at which they meet G0100 and G0101."""
+    place = make_board()
+    zones = place.zones.copy()
+    corner, south = round(121.40 + STEP, 8), 31.06
+    north = round(south + STEP + NARROW, 8)
+    over = {
+        "G0000": box(121.40, south, round(corner + NARROW, 8), north),
+        "G0001": box(round(corner - NARROW, 8), south, round(corner + STEP, 8), north),
+    }
+    zones["geometry"] = [
+        over.get(code, shape) for code, shape in zip(zones["code"], zones.geometry, strict=True)
+    ]
+    places.load_place(session, type(place)(**{**vars(place), "zones": zones}))
+    found = repairs.propose_repair(session, "board-v1", RepairOptions(levels=("grid",)))
+    faults = checks.list_faults(session, "board-v1")
+    faults = faults[faults["level"] == "grid"]
+    assert len(faults) > 3
+    assert [row["number"] for row in found["proposals"]] == faults["number"].to_list()
+    assert [row["codes"] for row in found["proposals"]] == faults["codes"].to_list()
+    done = acceptances.accept_repair(session, "board-v1", faults["number"].to_list())
+    assert done["accepted"] == faults["number"].to_list()
+    assert done["faults_after"] == {"errors": 0, "warnings": 0}
+
+
 def test_proposals_have_the_numbers_of_the_faults_and_change_nothing(session: Session, board: str) -> None:
     before = geometries(session, board)
     found = repairs.propose_repair(session, board)
