@@ -68,7 +68,7 @@ class Column:
 
 _LONLAT = (
     Column("lon", "经度", aliases=("经度", "lng", "longitude", "x", "东经")),
-    Column("lat", "纬度", aliases=("纬度", "latitude", "y", "北纬")),
+    Column("lat", "纬度", aliases=("纬度", "维度", "latitude", "y", "北纬")),
 )
 _CODE = Column("code", "编码", required=True, aliases=("编码", "编号", "代码", "网格编码", "id"))
 _NAME = Column("name", "名称", required=True, aliases=("名称", "网格名称", "单位名称", "姓名", "户主"))

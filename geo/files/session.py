@@ -15,8 +15,9 @@ from geo.errors import BadRecordsError, FileFormatError, UnknownReferenceError
 from geo.files.archives import unpacked
 from geo.files.encodings import check_encoding
 from geo.files.faults import FaultList, Loaded, empty_faults
+from geo.files.references import Reference
 from geo.files.rows import CODED, RowReader, SeenCodes
-from geo.files.shapes import Reference, check_shapes, far_warning, parse_shapes, points_from_columns
+from geo.files.shapes import check_shapes, far_warning, parse_shapes, points_from_columns
 from geo.files.tables import RawChunk, read_csv, read_excel, unique_names
 from geo.files.vectors import read_parquet, read_vectors
 from geo.files.words import LEVEL_WORDS, match_headings
@@ -208,11 +209,10 @@ class Session:
                 "level",
                 "",
                 "没有层级列，命令里也没有指明层级",
-                "请添加“层级”列，或指明层级（如 grid 网格）。",
+                "请添加“层级”列，或用 --level 指明层级（如 grid 网格）。",
             )
-        if not has_shapes and self.kind in NEEDS_PLACE:
-            remedy = "请添加经度、纬度两列（点），或一列 WKT/GeoJSON 几何（列名 geometry 或 wkt）。"
-            faults.add_fatal("geometry", "", f"没有几何；文件的列有：{listed}", remedy)
+        if not has_shapes:
+            self._without_shapes(found, listed, faults)
         if faults.fatal:
             return None
         return RowReader(
@@ -223,6 +223,24 @@ class Session:
             SeenCodes(self.existing_codes if self.kind in CODED else ()),
             self.lenient,
         )
+
+    def _without_shapes(self, found: Mapping[str, str], listed: str, faults: FaultList) -> None:
+        """Report that no column says where the rows are, or only half; say so where none has to."""
+        half = [found[name] for name in ("lon", "lat") if name in found]
+        if half:
+            faults.add_fatal(
+                half[0],
+                "",
+                f"只有一半坐标，找不到另一列；文件的列有：{listed}",
+                "请把两列分别命名为“经度”“纬度”，或用 --column lon=列名、--column lat=列名 指明。",
+            )
+        elif self.kind in NEEDS_PLACE:
+            remedy = "请添加经度、纬度两列（点），或一列 WKT/GeoJSON 几何（列名 geometry 或 wkt）。"
+            faults.add_fatal("geometry", "", f"没有几何；文件的列有：{listed}", remedy)
+        else:
+            self._tell(
+                f"“{self.path.name}”没有经度、纬度两列，也没有几何，所有对象都没有位置；文件的列有：{listed}。"
+            )
 
     def _shapes(self, raw: RawChunk, reader: RowReader, faults: FaultList) -> Any:  # noqa: ANN401  array of geometries
         """Return the rows' geometries in EPSG:4490, None where there is none or a bad one (reported)."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import CRS
 
-from geo.crs import declaration_fault, lonlat_to_internal, quantise, reference
+from geo.crs import lonlat_to_internal, quantise, reference
 from geo.crs.references import move_in, on_pairs
 from geo.errors import FileFormatError
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geo.files.faults import FaultList, Mask, Rows
+    from geo.files.references import Reference
     from geo.records import Kind
 
     Floats = NDArray[np.float64]
@@ -48,11 +47,7 @@ _CURVED_TEXT = (
     r"(?i)^\s*(?:SRID=\d+;)?\s*(?:CIRCULARSTRING|COMPOUNDCURVE|CURVEPOLYGON|MULTICURVE|MULTISURFACE)"
 )
 _SRID_TEXT = re.compile(r"(?i)^\s*SRID=(\d+);")
-_AROUND_DEG = 3.0
-"""How far outside of the area that a projected reference is made for its coordinates may lie: a neighbouring zone."""
-
 _HALF_GLOBE_DEG = 180.0
-_SHIFTED_BOUNDS = (72.0, 0.8, 138.0, 56.0)
 _REASONS = (
     ("Self-intersection", "边线自相交"),
     ("Ring Self-intersection", "环自相交"),
@@ -60,66 +55,10 @@ _REASONS = (
     ("Nested holes", "洞相互嵌套"),
     ("Nested shells", "各部分相互重叠"),
     ("Interior is disconnected", "内部不连通"),
-    ("Too few points", "点数不足"),
+    ("Too few points in geometry component", "点数不足"),
     ("Invalid Coordinate", "坐标不是有限的数"),
     ("Duplicate Rings", "环重复"),
 )
-
-
-@dataclass
-class Reference:
-    """The reference of one file and what was found out about it, kept over its chunks.
-
-    Parameters
-    ----------
-    declared
-        As the user says, or the EPSG code that the file names; None while unknown.
-    swap
-        x and y of the file are northing and easting.
-    warnings
-        Sentences in Chinese.
-    """
-
-    declared: str | None
-    swap: bool = False
-    warnings: list[str] = field(default_factory=list)
-    known: bool = False
-
-    def examine(self, x: Floats, y: Floats, columns: tuple[str, str], faults: FaultList) -> None:
-        """Judge the declaration by the numbers, once: swap surveyors' axes, or report what makes it impossible."""
-        if self.known or self.declared is None or not (np.isfinite(x) & np.isfinite(y)).any():
-            return
-        self.known = True
-        fault = declaration_fault(x, y, self.declared)
-        if fault is None:
-            return
-        what, sentence = fault
-        if what == "swapped" and isinstance(reference(self.declared), CRS) and not self.geographic:
-            self.swap = True
-            self.warnings.append(f"{sentence}已按测量习惯对调（x 为北、y 为东）。")
-            return
-        remedy = {
-            "swapped": "请对调经度列与纬度列（经度在前，中国境内约 73–135；纬度约 3–54）。",
-            "zone": "请改用正确的 EPSG 代码。",
-            "metres": "请改用与数值相符的 EPSG 代码。",
-        }[what]
-        faults.add_fatal("、".join(dict.fromkeys(columns)), self.declared, sentence, remedy)
-
-    @property
-    def geographic(self) -> bool:
-        """Whether x and y are degrees."""
-        named = reference(self.declared or "EPSG:4490")
-        return isinstance(named, str) or bool(named.is_geographic)
-
-    def outside(self, lon: Floats, lat: Floats) -> Mask:
-        """Return where places cannot have been meant by projected coordinates; NaN is not."""
-        named = reference(self.declared or "EPSG:4490")
-        area = None if isinstance(named, str) or named.is_geographic else named.area_of_use
-        if area is None:
-            return np.zeros(len(lon), dtype=bool)
-        west, south, east, north = area.bounds
-        wide, high = (west - _AROUND_DEG, east + _AROUND_DEG), (south - _AROUND_DEG, north + _AROUND_DEG)
-        return (lon < wide[0]) | (lon > wide[1]) | (lat < high[0]) | (lat > high[1])
 
 
 def parse_shapes(
@@ -131,16 +70,10 @@ def parse_shapes(
     -------
     tuple
         Geometries (None where the cell is empty or bad), which are bad (reported), and the EPSG code that EWKT
-        names.
+        or EWKB names.
     """
     cells = texts.fillna("").str.strip().to_numpy(dtype=object)
     named = {match[1] for cell in cells if cell[:1] in "sS" and (match := _SRID_TEXT.match(cell))}
-    if len(named) > 1:
-        raise FileFormatError(
-            f"“{column}”列里有多个坐标系：{'、'.join(sorted(named))}。",
-            "several SRIDs in one column",
-            remedy="请统一坐标系后再导入。",
-        )
     shapes = np.full(len(cells), None, dtype=object)
     curved = pd.Series(cells).str.match(_CURVED_TEXT).to_numpy(dtype=bool)
     json_like = np.array([cell.startswith("{") for cell in cells], dtype=bool)
@@ -149,7 +82,16 @@ def parse_shapes(
     texty = ~(curved | json_like | hex_like | empty)
     shapes[json_like] = shapely.from_geojson(cells[json_like], on_invalid="ignore")
     shapes[hex_like] = shapely.from_wkb(cells[hex_like], on_invalid="ignore")
-    shapes[texty] = shapely.from_wkt([_SRID_TEXT.sub("", cell) for cell in cells[texty]], on_invalid="ignore")
+    named |= {str(number) for number in set(shapely.get_srid(shapes[hex_like])) if number > 0}
+    with np.errstate(invalid="ignore"):  # NaN for a coordinate: reported below, with its row
+        plain = [_SRID_TEXT.sub("", cell) for cell in cells[texty]]
+        shapes[texty] = shapely.from_wkt(plain, on_invalid="ignore")
+    if len(named) > 1:
+        raise FileFormatError(
+            f"“{column}”列里有多个坐标系：{'、'.join(sorted(named))}。",
+            "several SRIDs in one column",
+            remedy="请统一坐标系后再导入。",
+        )
     bad = ~empty & ~curved & shapely.is_missing(shapes)
     faults.add(
         rows[bad],
@@ -191,7 +133,7 @@ def points_from_columns(
     if ref.swap:
         x, y = y, x
     assert ref.declared is not None  # noqa: S101  the reader asks for a reference before it comes here
-    bad = out_of_range(x, y, ref)
+    bad = ref.out_of_range(x, y)
     zero = (x == 0) & (y == 0) & ref.geographic
     _report_range(x, y, rows, headings, ref, bad & ~zero, faults)
     pairs = [f"{a:g}, {b:g}" for a, b in zip(x[zero], y[zero], strict=True)]
@@ -238,16 +180,6 @@ def numbers(values: pd.Series[Any], rows: Rows, column: str, faults: FaultList) 
     return np.where(bad, np.nan, result), given
 
 
-def out_of_range(x: Floats, y: Floats, ref: Reference) -> Mask:
-    """Return where coordinates cannot be of their reference; NaN is not."""
-    if not ref.geographic:
-        return np.isinf(x) | np.isinf(y)
-    west, south, east, north = (-180.0, -90.0, 180.0, 90.0)
-    if isinstance(reference(ref.declared or "EPSG:4490"), str):
-        west, south, east, north = _SHIFTED_BOUNDS
-    return (x < west) | (x > east) | (y < south) | (y > north)
-
-
 def _report_range(
     x: Floats, y: Floats, rows: Rows, headings: tuple[str, str], ref: Reference, bad: Mask, faults: FaultList
 ) -> None:
@@ -255,7 +187,7 @@ def _report_range(
     if not len(where):
         return
     pairs = [f"{x[i]:.10g}, {y[i]:.10g}" for i in where]
-    swapped = ref.geographic & ~out_of_range(y, x, ref)[where]
+    swapped = ref.geographic & ~ref.out_of_range(y, x)[where]
     problems = np.where(swapped, "坐标超出范围：经度与纬度像是填反了", f"坐标超出 {ref.declared} 的范围")
     remedy = (
         "经度在前（-180–180，中国境内约 73–135），纬度在后（-90–90，中国境内约 3–54）；请核对数值与坐标系。"
@@ -320,7 +252,7 @@ def check_shapes(
     if ref.swap:
         shapes = shapely.transform(shapes, lambda pairs: pairs[:, ::-1])
         bounds = bounds[:, [1, 0, 3, 2]]
-    far = out_of_range(bounds[:, 0], bounds[:, 1], ref) | out_of_range(bounds[:, 2], bounds[:, 3], ref)
+    far = ref.out_of_range(bounds[:, 0], bounds[:, 1]) | ref.out_of_range(bounds[:, 2], bounds[:, 3])
     _report_range(bounds[:, 0], bounds[:, 1], rows, (column, column), ref, far, faults)
     shapes = _reject_wide(_blank(shapes, far), rows, column, ref, faults)
     crossing = ~shapely.is_valid(shapes) if lenient else np.zeros(len(shapes), dtype=bool)

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
-from shapely.geometry import box, mapping
+import shapely
+from shapely.geometry import Point, box, mapping
 
 from geo.errors import (
     BadRecordsError,
@@ -542,6 +543,39 @@ def test_a_reference_of_a_place_of_its_own(grids: gpd.GeoDataFrame, tmp_path: Pa
     path = shapefile(tmp_path, grids.to_crs("+proj=tmerc +lon_0=121.4666 +x_0=0 +y_0=-3457147 +ellps=GRS80"))
     with pytest.raises(UnknownReferenceError, match="地方独立坐标系"):
         read(path, "zones", level="grid")
+
+
+@pytest.mark.parametrize("headings", ["经度,备注", "备注,纬度", "x,维数"])
+def test_half_a_location_for_all_rows(text: Callable[..., Path], headings: str) -> None:
+    faults = faults_of(text(f"编码,类别,{headings}\nH1,户,121.4,31.07\n"))
+    assert faults["row"].tolist() == [1]
+    assert "--column" in faults["remedy"][0]
+
+
+def test_a_file_without_any_location_is_told_of(text: Callable[..., Path]) -> None:
+    """Its coordinates may stand in a column of another name."""
+    loaded = read(text('编码,类别,位置坐标\nH1,户,"121.4,31.07"\n'), "subjects", declared="EPSG:4490")
+    assert "位置坐标" in loaded.warnings[0]
+    typo = text("编码,类别,经度,维度\nH1,户,121.4,31.07\n")
+    assert read(typo, "subjects", declared="EPSG:4490").frame.geometry[0].y == 31.07
+
+
+def test_srid_in_hexadecimal_text(text: Callable[..., Path]) -> None:
+    """As PostGIS shows its columns."""
+    row = shapely.to_wkb(shapely.set_srid(Point(633640, 3438600), 4549), hex=True, include_srid=True)
+    path = text(f"code,name,geom\nS1,站,{row}\n")
+    assert read(path, "stations").frame.geometry[0].x == pytest.approx(121.4, abs=0.01)
+    with pytest.raises(MixedReferenceError):
+        read(path, "stations", declared="EPSG:4547")
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [("LINESTRING(121 31,121 31)", "点数不足"), ("LINESTRING(NaN 31,121 31)", "不是有限的数")],
+)
+def test_reasons_are_chinese(text: Callable[..., Path], shape: str, said: str) -> None:
+    faults = faults_of(text(f'路名,wkt\na,"{shape}"\n'), "streets")
+    assert said in faults["problem"][0]
 
 
 # --------------------------------------------------------------------------------------------------- writing
