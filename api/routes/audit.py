@@ -1,14 +1,34 @@
 """The audit trail, for admins."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.deps import SignedIn, Transaction
-from api.schemas import AuditEntry, AuditTable
+from api.schemas import AnswerBody
 from api.store import audit
 
 router = APIRouter(prefix="/api/audit", tags=["审计 Audit"])
+
+
+class AuditEntry(AnswerBody):
+    """One line of the audit trail."""
+
+    id: int
+    at: datetime
+    account: str = Field(examples=["zhangsan"])
+    action: str = Field(examples=["disclosure"])
+    object: str = Field(examples=["zhuanqiao-v1"])
+    detail: dict[str, Any] = Field(examples=[{"shown": "lookup", "persons": 1}])
+    client: str | None = Field(examples=["10.1.2.3"])
+
+
+class AuditTable(AnswerBody):
+    """Events, newest first."""
+
+    events: list[AuditEntry]
 
 
 @router.get("", summary="审计记录 Audit trail")

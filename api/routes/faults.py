@@ -1,12 +1,39 @@
 """Faults that the last check found."""
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from api.deps import PathVersion, SignedIn, Transaction
-from api.schemas import FaultTable
+from api.schemas import AnswerBody, Bbox, Geometry, LevelCode, Point, VersionCode, ZoneCode
 from api.store import findings
 
 router = APIRouter(prefix="/api/versions/{version}", tags=["网格 Zones"])
+
+
+class FaultEntry(AnswerBody):
+    """One fault."""
+
+    number: int
+    level: LevelCode
+    kind: str = Field(examples=["gap"])
+    kind_name: str = Field(examples=["缺口"])
+    severity: str = Field(description="error, warning", examples=["error"])
+    codes: list[ZoneCode]
+    area_m2: float
+    width_m: float
+    subjects: int | None
+    message: str = Field(examples=["兴银第三网格与兴银第四网格之间有缺口"])
+    message_en: str = Field(examples=["gap between two grids"])
+    bbox: Bbox
+    point: Point
+    geometry: Geometry
+
+
+class FaultTable(AnswerBody):
+    """The faults of the last check."""
+
+    version: VersionCode
+    faults: list[FaultEntry]
 
 
 @router.get("/faults", summary="问题列表 Faults", responses={404: {"description": "没有这个版本"}})

@@ -1,21 +1,14 @@
 """多格合一 of a territory's departments' layers."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
-from api.proposals import (
-    CellEntry,
-    ConflictTable,
-    CrosswalkTable,
-    FusionCollection,
-    FusionOrder,
-    FusionPlan,
-    FusionSummary,
-)
 from api.routes.plan_life import PlanEntry
-from api.schemas import JobStarted, Text
+from api.schemas import AnswerBody, Bbox, Code, Geometry, JobStarted, Metres, Point, RequestBody, Share, Text
 from api.store import actions, adoptions, fusions, memberships, plans
 from api.store.versions import version_within
 from api.workbooks import WORKBOOK, attached
@@ -28,6 +21,149 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个
 
 Version = Annotated[Text | None, Query(description="版本号，默认最新版本", max_length=60)]
 Degrees = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)]
+Households = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class Profile(RequestBody):
+    """Thresholds of a fusion."""
+
+    households: Annotated[list[Households], Field(min_length=2, max_length=2)] | None = Field(
+        [300.0, 500.0], description="least and most households of a grid; null: any"
+    )
+    noise_width_m: Metres = 10.0
+    same_share: Share = 0.6
+    contained_share: Share = 0.9
+    street_reach_m: Metres = 12.0
+
+
+class FusionOrder(RequestBody):
+    """What to fuse."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": "zhuanqiao-v1",
+                    "layers": ["party", "order", "civil", "urban"],
+                    "leading": "party",
+                    "profile": {"households": [300, 500]},
+                }
+            ]
+        },
+    )
+    version: Annotated[Text, Field(min_length=1, max_length=60)]
+    layers: Annotated[list[Code], Field(min_length=2, max_length=8)]
+    leading: Code | None = Field(None, description="decides where layers differ; null: they vote")
+    pins: dict[Annotated[int, Field(ge=0, le=2**31 - 1)], Code] = Field(
+        {}, description="number of a cell → code of the zone of the leading layer that it must go to"
+    )
+    within: Code | None = Field(None, description="level that no grid may cross", examples=["community"])
+    profile: Profile = Profile()  # type: ignore[call-arg]
+
+
+class FusionPlan(RequestBody):
+    """The plan that a fusion's proposal shall become."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=100, examples=["多格合一方案"])]
+    level: Code = Field("grid", description="level whose zones the new grids replace", examples=["grid"])
+    version: Annotated[
+        Text | None, Field(max_length=60, description="版本号，默认最新版本", examples=["zhuanqiao-v1"])
+    ] = None
+
+
+class ConflictFigures(AnswerBody):
+    """Conflicts of one kind."""
+
+    kind: str = Field(examples=["conflict"])
+    kind_name: str = Field(examples=["实际分歧"])
+    count: int
+    length_m: float
+    area_m2: float
+    household: int
+    business: int
+    institution: int
+    people: int
+
+
+class FusionSummary(AnswerBody):
+    """The figures of a fusion."""
+
+    version: str
+    layers: list[str]
+    leading: str
+    options: dict[str, Any]
+    agreed_kept: float = Field(description="part of the borders all agree on that the proposal keeps")
+    made_at: datetime
+    made_by: str
+    cells: int
+    grids: int
+    rule_breaks: int = Field(description="grids that break rules of size")
+    conflicts: list[ConflictFigures]
+    unassigned: list[dict[str, Any]]
+
+
+class ConflictEntry(AnswerBody):
+    """A place where departments disagree."""
+
+    number: int
+    kind: str
+    kind_name: str
+    departments: list[str]
+    codes: dict[str, list[str]] = Field(description="layer → its zones there")
+    length_m: float = Field(description="length of the disputed borders")
+    area_m2: float
+    width_m: float | None
+    household: int
+    business: int
+    institution: int
+    people: int
+    message: str
+    message_en: str
+    bbox: Bbox
+    point: Point
+    geometry: Geometry
+
+
+class ConflictTable(AnswerBody):
+    """All conflicts of a fusion, most serious first."""
+
+    version: str
+    conflicts: list[ConflictEntry]
+
+
+class CrosswalkTable(AnswerBody):
+    """Old grid → cells → new grid, with shares of area, households, businesses, people."""
+
+    version: str
+    crosswalk: list[dict[str, Any]]
+
+
+class FusionCollection(AnswerBody):
+    """The proposed grids as GeoJSON."""
+
+    type: Literal["FeatureCollection"]
+    version: str
+    features: list[dict[str, Any]]
+
+
+class CellEntry(AnswerBody):
+    """One atomic piece of ground."""
+
+    version: str
+    cell: int
+    codes: dict[str, str | None] = Field(description="layer → code of its zone there")
+    grid: str | None = Field(description="code in the proposal; null: outside the territory")
+    reason: str | None
+    explanation: str | None
+    estate: bool
+    inside: bool
+    area_m2: float
+    household: int
+    business: int
+    institution: int
+    people: int
+    people_unknown: int
+    geometry: Geometry
 
 
 @router.post("", status_code=202, summary="多格合一 Fuse", responses=NOT_FOUND)

@@ -1,14 +1,28 @@
 """Work in the background."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
+from pydantic import Field
 
 from api.deps import SignedIn, Transaction
-from api.schemas import JobEntry
+from api.schemas import AnswerBody
 from api.store import jobs
 
 router = APIRouter(prefix="/api/jobs", tags=["任务 Jobs"])
+
+
+class JobEntry(AnswerBody):
+    """How far a job is."""
+
+    id: int
+    kind: str = Field(examples=["assign"])
+    status: Literal["waiting", "running", "done", "failed"]
+    percent: int = Field(examples=[40])
+    message: str = Field(description="what is being done, or why it failed", examples=["分配 网格"])
+    result: dict[str, Any] | None = Field(
+        description="set when done", examples=[{"version": "zhuanqiao-v1", "assigned": 20000}]
+    )
 
 
 @router.get(

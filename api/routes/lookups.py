@@ -1,12 +1,23 @@
 """Which grid is it in, and who looks after it."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, LookupCaller, Transaction
-from api.schemas import BatchAnswer, BatchLookup, LookupAnswer, LookupProblem
+from api.schemas import (
+    AnswerBody,
+    LevelCode,
+    LookupProblem,
+    NearMiss,
+    Point,
+    RequestBody,
+    Staff,
+    Text,
+    ZoneCode,
+)
 from api.store import lookups
 from api.store.refusals import InvalidRequestError
 
@@ -15,10 +26,111 @@ router = APIRouter(prefix="/api", tags=["查询 Lookup"])
 ROWS_PER_COUNT = 100
 """So many rows of a batch count as one lookup against the limit."""
 
+Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 AsOf = Annotated[
     date | datetime | None,
     Query(description="按当日（或当时）有效的版本回答", examples=["2026-03-01"]),
 ]
+
+
+class FoundZone(AnswerBody):
+    """A zone that holds the place."""
+
+    layer: str = Field(examples=["grid"])
+    level: LevelCode
+    level_name: str = Field(examples=["网格"])
+    code: ZoneCode
+    name: str = Field(examples=["兴银第三网格"])
+    parent: str | None = Field(examples=["310112103001"])
+    staff: list[Staff]
+    edge_m: float = Field(description="from the place to the zone's edge, metres")
+
+
+class NearestStation(AnswerBody):
+    """The nearest station."""
+
+    code: str = Field(examples=["S01"])
+    name: str = Field(examples=["颛桥镇党群服务中心"])
+    walk_m: float | None = Field(description="on the streets, metres; null: no street leads there")
+    straight_m: float | None = Field(description="straight line (初筛), in place of a walk")
+
+
+class Match(AnswerBody):
+    """One place that the query may mean."""
+
+    text: str | None = Field(
+        description="the known address; without the flat for those who may not see it",
+        examples=["银都路191号"],
+    )
+    confidence: float
+    point: Point
+    zones: list[FoundZone]
+    station: NearestStation | None
+    unassigned: dict[str, str] = Field(
+        description="partition levels without a zone here, and why: outside, gap", examples=[{"grid": "gap"}]
+    )
+
+
+class LookupAnswer(AnswerBody):
+    """Which zones is it in."""
+
+    version: str | None = Field(examples=["zhuanqiao-v1"])
+    query: dict[str, Any] = Field(description="as asked", examples=[{"address": "银都路191号"}])
+    ambiguous: bool = Field(
+        description="several places in different zones, or within 3 metres of an edge", examples=[False]
+    )
+    matches: list[Match]
+
+
+class LookupQuery(RequestBody):
+    """An address, or lon and lat."""
+
+    id: Annotated[Text, Field(max_length=100)] | None = None
+    address: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    lon: Coordinate | None = None
+    lat: Coordinate | None = None
+
+
+class BatchLookup(RequestBody):
+    """Many queries at once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "queries": [
+                        {"id": "1", "address": "银都路191号"},
+                        {"id": "2", "lon": 121.4, "lat": 31.07},
+                    ],
+                    "crs": "EPSG:4490",
+                    "territory": "zhuanqiao",
+                }
+            ]
+        },
+    )
+    queries: list[LookupQuery] = Field(min_length=1, description="每条给 address，或 lon 与 lat；id 原样返回")
+    crs: Annotated[Text, Field(max_length=20, description="坐标系：EPSG:n、GCJ-02 或 BD-09")] = "EPSG:4490"
+    territory: Annotated[Text, Field(max_length=40)] | None = Field(
+        None, description="辖区编码；不给则自动判断"
+    )
+    as_of: date | datetime | None = Field(None, description="按当日（或当时）有效的版本回答")
+
+
+class BatchResult(LookupAnswer):
+    """The answer to one query of a batch."""
+
+    id: str | None = Field(description="as given", examples=["1"])
+    problem: str | None = Field(description="null: found", examples=["没有找到这个地址。"])
+    near_misses: list[NearMiss]
+
+
+class BatchAnswer(AnswerBody):
+    """The answers in the order of the queries."""
+
+    version: str | None = Field(
+        description="of all results; null when they differ", examples=["zhuanqiao-v1"]
+    )
+    results: list[BatchResult]
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from html import escape
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 import maps
 from api.deps import AppServices, Client, SignedIn, Transaction
 from api.routes.sessions import set_cookie
-from api.schemas import Health
+from api.schemas import AnswerBody
 from api.store import credentials
 from api.store.refusals import SignInError
 
@@ -24,6 +24,12 @@ _REFUSED = """<!doctype html>
 <body class="sign-in"><main><h1>OneGrid 一网格</h1><p class="problem" role="alert">{zh}{remedy}</p>
 <p><a href="/sign-in">用账号登录 <span lang="en">Sign in</span></a></p></main></body></html>
 """
+
+
+class Health(AnswerBody):
+    """The service and its database answer."""
+
+    status: Literal["ok"] = "ok"
 
 
 @router.get("/healthz", summary="存活检查 Sign of life")

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plan_life import PlanEntry
-from api.schemas import AnswerBody, JobStarted, RequestBody, Text
+from api.schemas import AnswerBody, Code, JobStarted, RequestBody, Text
 from api.store import actions, memberships, partitions, plans
 from api.store.versions import version_within
 
@@ -18,7 +18,6 @@ REFUSED: dict[int | str, dict[str, Any]] = {**NOT_FOUND, 422: {"description": "�
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
 Version = Annotated[Text | None, Query(description="版本号，默认最新版本", max_length=60)]
-Code = Annotated[Text, Field(min_length=1, max_length=40)]
 Households = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 

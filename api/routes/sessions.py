@@ -1,14 +1,43 @@
 """Signing in and out, and one's own password."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from api.deps import AppServices, Client, SignedIn, Transaction
 from api.gate import COOKIE, cookie_token
-from api.schemas import Credentials, Me, NewPassword
+from api.schemas import AnswerBody, RequestBody, Text
 from api.store import credentials
 from api.store.accounts import Caller
 
 router = APIRouter(prefix="/api", tags=["登录 Session"])
+
+
+class Credentials(RequestBody):
+    """Name and password."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=40, examples=["zhangsan"])]
+    password: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
+
+
+class Me(AnswerBody):
+    """Who is signed in."""
+
+    name: str = Field(examples=["zhangsan"])
+    display_name: str = Field(examples=["张三"])
+    role: str = Field(description="viewer, planner, publisher, admin", examples=["planner"])
+    csrf_token: str | None = Field(
+        description="for the header X-CSRF-Token of writes; null for keys", examples=["0mXq4w…"]
+    )
+    personal_data: bool = Field(description="may see persons somewhere")
+
+
+class NewPassword(RequestBody):
+    """A new password; the current one unless the account has none yet."""
+
+    current: Annotated[Text, Field(max_length=200, examples=["correct-Horse-6"])] | None = None
+    new: Annotated[Text, Field(min_length=1, max_length=200, examples=["correct-Horse-7"])]
 
 
 def set_cookie(response: Response, services: AppServices, token: str) -> None:

@@ -3,10 +3,17 @@
 from fastapi import APIRouter
 
 from api.deps import PathVersion, SignedIn, Transaction
-from api.schemas import StationTable
+from api.schemas import AnswerBody, StationEntry, VersionCode
 from api.store import zones
 
 router = APIRouter(prefix="/api/versions/{version}", tags=["服务站与服务圈 Stations and circles"])
+
+
+class StationTable(AnswerBody):
+    """The stations of a version's territory."""
+
+    version: VersionCode
+    stations: list[StationEntry]
 
 
 @router.get("/stations", summary="服务站 Stations", responses={404: {"description": "没有这个版本"}})

@@ -1,12 +1,19 @@
 """Territories and their versions."""
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from api.deps import PathTerritory, SignedIn, Transaction
-from api.schemas import TerritorySummary, VersionSummary
+from api.schemas import TerritoryEntry, VersionSummary
 from api.store import zones
 
 router = APIRouter(prefix="/api/territories", tags=["辖区与版本 Territories and versions"])
+
+
+class TerritorySummary(TerritoryEntry):
+    """A territory in the list."""
+
+    current_version: str | None = Field(examples=["zhuanqiao-v1"])
 
 
 @router.get("", summary="辖区列表 Territories")

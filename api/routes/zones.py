@@ -3,14 +3,75 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.deps import LookupCaller, PathLevel, PathVersion, PathZone, SignedIn, Transaction
-from api.schemas import ZoneDetails, ZoneTable
+from api.schemas import (
+    AnswerBody,
+    Bbox,
+    Counts,
+    Geometry,
+    LevelCode,
+    Staff,
+    StaffName,
+    StationEntry,
+    VersionCode,
+    ZoneBounds,
+    ZoneCode,
+)
 from api.store import zones
 
 router = APIRouter(prefix="/api/versions/{version}/zones", tags=["网格 Zones"])
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个版本、层级或网格"}}
+
+
+class _ZoneFigures(AnswerBody):
+    code: ZoneCode
+    name: str = Field(examples=["兴银第三网格"])
+    kind: str = Field(description="general 综合, dedicated 专属", examples=["general"])
+    bbox: Bbox
+    area_m2: float
+    perimeter_m: float
+    counts: Counts
+    people: int | None = Field(description="residents; null: 未知")
+
+
+class ZoneEntry(_ZoneFigures):
+    """A zone in a table."""
+
+    parent: str | None = Field(examples=["310112103001"])
+    staff: list[StaffName]
+
+
+class ZoneTable(AnswerBody):
+    """The zones of one level."""
+
+    version: VersionCode
+    level: LevelCode
+    zones: list[ZoneEntry]
+
+
+class ParentZone(AnswerBody):
+    """The zone above."""
+
+    code: str = Field(examples=["310112103001"])
+    name: str = Field(examples=["兴银居委会"])
+    level: str = Field(examples=["community"])
+
+
+class ZoneDetails(_ZoneFigures):
+    """One zone with everything about it."""
+
+    version: VersionCode
+    level: LevelCode
+    parent: ParentZone | None
+    children: int
+    bounds: ZoneBounds
+    stations: list[StationEntry]
+    faults: list[int] = Field(description="numbers of the faults that name it")
+    staff: list[Staff]
+    geometry: Geometry
 
 
 @router.get("", summary="网格表 Zones of a level", responses=NOT_FOUND)
