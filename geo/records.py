@@ -28,7 +28,6 @@ SUBJECT_NAMES: dict[str, str] = {
 }
 
 ZONE_KIND_NAMES: dict[str, str] = {"general": "综合网格", "dedicated": "专属网格"}
-ZONE_KINDS = tuple(ZONE_KIND_NAMES)
 """A dedicated zone is one institution, park or mall, exempt from household thresholds."""
 
 STATION_KINDS = ("center", "zone", "point")

@@ -12,12 +12,7 @@ from playwright.sync_api import expect
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Page
-
-    Wait = Callable[[Page, int], None]
-    Place = tuple[float, float]
 
     from tests.browser.towns import Town
 
