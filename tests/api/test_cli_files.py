@@ -144,6 +144,24 @@ def test_repair_follows_decisions_and_limits(folder: Path) -> None:
     assert "0 处可以修复，1 处需要人工决定" in limited.output
 
 
+def test_repair_lists_what_only_arose_from_it(folder: Path) -> None:
+    """A hole that reaches over the edge of A: mended, it is a bay 20 m wide, too wide to fill unasked."""
+    hole = box(A_B - 20 * METRE, SOUTH + 0.001, A_B + METRE, SOUTH + 0.002)
+    crossing = Polygon(box(WEST, SOUTH, A_B, NORTH).exterior, [hole.exterior])
+    frame({"A": crossing, "B": box(A_B, SOUTH, EAST, NORTH)}).to_file("crossing.gpkg")
+    words = ("repair", "crossing.gpkg", "--max-gap", "10", "--max-change", "0.2")
+    listed = run(*words, "-o", "建议.xlsx")
+    assert listed.exit_code == 0, listed.output
+    assert "1 处可以修复，1 处需要人工决定" in listed.output
+    rows = pd.read_excel(folder / "建议.xlsx", sheet_name="proposals", engine="calamine")
+    assert rows["status"].tolist() == ["proposed", "refused"]
+    assert rows["number"].tolist()[0] == 1
+    assert rows["number"].isna().tolist() == [False, True]
+    done = run(*words, "--accept", "all")
+    assert done.exit_code == 0, done.output
+    assert "修复引出的缺口(AB)没有执行" in squeezed(done.output)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -152,11 +170,21 @@ def test_repair_follows_decisions_and_limits(folder: Path) -> None:
         (("repair", "grids.gpkg", "--strategy", "gap"), "写法不对"),
         (("repair", "grids.gpkg", "--strategy", "hole=refuse"), "没有这样的问题种类"),
         (("repair", "grids.gpkg", "--decide", "1=Z"), "也没有这个编码的网格"),
+        (("repair", "grids.gpkg", "--decide", "2=A"), "没有编号为2的可修复的问题"),
         (("check", "missing.gpkg"), "没有文件"),
         (("check", "people.csv"), "出错"),
         (("check", "grids.gpkg", "-o", "faults.doc"), "不能写成"),
         (("fuse", "party=grids.gpkg"), "多格合一需要2到8个图层"),
         (("fuse", "party=grids.gpkg", "grids.gpkg"), "没有说明是哪个条线"),
+        (("fuse", "grids.gpkg", "order.gpkg"), "没有说明是哪个条线"),
+        (("fuse", "party=grids.gpkg", "party=order.gpkg"), "给了两个文件"),
+        (("fuse", "party=grids.gpkg", "order=missing.gpkg"), "没有文件"),
+        (("fuse", "party=grids.gpkg", "order=order.gpkg", "-o", "order.gpkg"), "不能写到原文件"),
+        (("fuse", "party=grids.gpkg", "order=order.gpkg", "--layers", "party,order"), "--layers只用于版本"),
+        (("fuse", "party=grids.gpkg", "order=order.gpkg", "--adopt", "合一"), "--adopt只用于版本"),
+        (("fuse", "monaco-v1", "monaco-v2"), "一次只能融合一个版本"),
+        (("fuse", "monaco-v1", "--estates", "a.gpkg", "--noise", "5"), "--estates只用于文件"),
+        (("fuse", "monaco-v1", "--adopt", "合一", "--leading", "party"), "--leading只用于重新融合"),
         (("fuse", "a=grids.gpkg", "b=order.gpkg", "--households", "many"), "写法不对"),
         (("fuse", "a=grids.gpkg", "b=order.gpkg", "--leading", "c"), "主导图层"),
         (("fuse", "a=grids.gpkg", "b=order.gpkg", "-o", "out.txt"), "不能写成"),
@@ -257,6 +285,74 @@ def test_fuse_writes_a_geopackage_and_a_workbook(folder: Path) -> None:
     assert proposal["household"].sum() == 2
 
 
+def test_fuse_reads_every_department_in_its_own_reference_and_format(folder: Path) -> None:
+    """A projected GeoPackage, a Shapefile in GBK that names no reference, GeoJSON; --crs is for the one in need."""
+    gpd.read_file("grids.gpkg").to_crs("EPSG:4528").to_file("党建.gpkg")
+    order = gpd.read_file("order.gpkg").rename(columns={"code": "编码"}).assign(名称=["综治一", "综治二"])
+    order.to_file("综治.shp", encoding="GBK")
+    for suffix in (".prj", ".cpg"):
+        (folder / "综治.shp").with_suffix(suffix).unlink()
+    order.assign(编码=["001", "010"]).to_crs("EPSG:4326").to_file("民政.geojson")
+    result = run(
+        "fuse", "party=党建.gpkg", "order=综治.shp", "民政=民政.geojson", "--households", "none", "--subjects",
+        "people.csv", "--crs", "EPSG:4490", "-o", "合一.gpkg",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "“党建.gpkg”自带坐标系" in squeezed(result.output)
+    crosswalk = gpd.read_file(folder / "合一.gpkg", layer="crosswalk")
+    assert set(crosswalk.loc[crosswalk["layer"] == "民政", "code"].dropna()) == {"001", "010"}
+    assert set(crosswalk.groupby("layer")["household"].sum()) == {2}
+    # The projected layer lies where the others do: the border of A and B is 50 m from that of X and Y.
+    conflicts = gpd.read_file(folder / "合一.gpkg", layer="conflicts")
+    widest = conflicts[conflicts["kind"] == "conflict"].geometry.bounds
+    assert widest["minx"].min() == pytest.approx(A_B, abs=2 * METRE)
+
+
+def test_fuse_takes_subjects_in_another_reference_than_zones(folder: Path) -> None:
+    """The households of a map service are shifted back, the grids stay where they are."""
+    words = (
+        "fuse",
+        "party=grids.gpkg",
+        "order=order.gpkg",
+        "--households",
+        "none",
+        "--subjects",
+        "people.csv",
+    )
+    assert run(*words, "--subjects-crs", "GCJ-02", "-o", "shifted.gpkg").exit_code == 0
+    assert run(*words, "--crs", "EPSG:4490", "-o", "plain.gpkg").exit_code == 0
+    shifted, plain = (
+        gpd.read_file(folder / name, layer="proposal") for name in ("shifted.gpkg", "plain.gpkg")
+    )
+    assert shifted.geometry.equals(plain.geometry)
+    assert plain["household"].sum() == 2
+    assert shifted["household"].sum() != 2
+
+
+def test_fuse_finds_departments_in_one_file_by_their_names(folder: Path) -> None:
+    grids, order = gpd.read_file("grids.gpkg"), gpd.read_file("order.gpkg")
+    pyogrio.write_dataframe(grids, "表.gpkg", layer="party")
+    pyogrio.write_dataframe(order, "表.gpkg", layer="order", append=True)
+    levels = [grids.assign(level="party", layer="party"), order.assign(level="order", layer="order")]
+    pd.concat(levels).to_file("层级.gpkg")
+    for name in ("表", "层级"):
+        result = run(
+            "fuse",
+            f"party={name}.gpkg",
+            f"order={name}.gpkg",
+            "--households",
+            "none",
+            "-o",
+            f"{name}.合一.gpkg",
+        )
+        assert result.exit_code == 0, result.output
+        cells = gpd.read_file(folder / f"{name}.合一.gpkg", layer="cells")
+        assert (set(cells["party"]), set(cells["order"])) == ({"A", "B"}, {"X", "Y"})
+    lost = run("fuse", "party=表.gpkg", "zongzhi=表.gpkg")
+    assert lost.exit_code == 1
+    assert "取名为“zongzhi”的那个" in squeezed(lost.stderr)
+
+
 def test_nothing_needs_a_database(folder: Path) -> None:
     """A machine without PostgreSQL checks files."""
     environment = {**os.environ, "ONEGRID_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
@@ -321,7 +417,7 @@ def test_fuse_of_a_version(board: Place, tmp_path: Path) -> None:
 
     with session() as opened:
         served = write_fusion(fusions.report_of(opened, versions.get_version(opened, "board-v1")))
-    read = partial(pd.read_excel, sheet_name=None, header=4, engine="calamine")
+    read = partial(pd.read_excel, sheet_name=None, header=5, engine="calamine")
     for name, sheet in read(path.with_suffix(".xlsx")).items():
         pd.testing.assert_frame_equal(sheet, read(BytesIO(served))[name])
     assert run("fuse", board.code).exit_code == 1
