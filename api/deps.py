@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -49,13 +50,22 @@ SignedIn = Annotated[Caller, Depends(_caller)]
 Client = Annotated[str, Depends(client_address)]
 
 
-def _lookup_caller(services: AppServices, caller: SignedIn) -> Caller:
+def _lookup_caller(request: Request, services: AppServices, caller: SignedIn) -> Caller:
+    # Left out, a misspelt as_of would be answered by today's version, and nobody would notice.
+    known = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
+    if unknown := [name for name in request.query_params if name not in known]:
+        raise RequestValidationError(
+            [
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": "no such parameter"}
+                for name in unknown
+            ]
+        )
     services.limit("lookup", services.settings.lookups_per_minute, caller.name)
     return caller
 
 
 LookupCaller = Annotated[Caller, Depends(_lookup_caller)]
-"""The caller of a route that answers about places, counted against the limit of lookups."""
+"""The caller of a route that answers about places: counted against the limit of lookups, and asking what is known."""
 
 # Addresses of routes. Their examples make those of /docs runnable on the demo's data.
 PathVersion = Annotated[str, Path(description="版本号", examples=["zhuanqiao-v1"])]

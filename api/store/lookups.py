@@ -173,7 +173,7 @@ def _check(queries: Sequence[Query]) -> None:
             raise InvalidRequestError(
                 f"第 {number} 条查询要么给地址（address），要么给坐标（lon 与 lat）。",
                 f"query {number} needs either an address or lon and lat",
-                remedy="例如 ?address=颛兴东路1234弄15号 或 ?lon=121.4&lat=31.07。",
+                remedy="例如 ?address=银都路191号 或 ?lon=121.4&lat=31.07。",
             )
 
 
@@ -194,6 +194,12 @@ def _versions(session: Session, how: Lookup) -> list[VersionInfo]:
                 versions.append(get_version(session, code))
             elif how.territory is not None:
                 raise NoVersionError(error.zh, error.en, remedy=error.remedy) from error
+    if not versions and how.as_of is not None:
+        raise NoVersionError(
+            f"{how.as_of:%Y-%m-%d %H:%M} 还没有发布过任何版本。",
+            f"nothing was published by {how.as_of}",
+            remedy="请换一个日期。",
+        )
     if not versions:
         raise NoVersionError(
             "没有可查询的版本。", "there is no version to ask", remedy="请先加载并发布网格。"

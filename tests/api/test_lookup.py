@@ -104,6 +104,7 @@ def test_an_unknown_address_says_which_come_near(web: Web) -> None:
         {"address": "北桥路8号", "lon": 121.4, "lat": 31.0},
         {"lon": 181, "lat": 0},
         {"lon": "x", "lat": 1},
+        {"address": "北桥路8号", "as-of": "2026-02-01"},
     ],
 )
 def test_senseless_queries_are_refused(web: Web, params: dict[str, Any]) -> None:
@@ -150,6 +151,9 @@ def test_a_date_asks_the_version_of_then(web: Web) -> None:
     before = client.get("/api/lookup", params={**point, "as_of": "2025-06-01"})
     assert before.status_code == 404
     assert "2025-06-01" in before.json()["detail"]
+    anywhere = client.get("/api/lookup", params={"address": "北桥路8号", "as_of": "2025-06-01"})
+    assert anywhere.status_code == 404
+    assert "2025-06-01" in anywhere.json()["detail"]
 
 
 def test_a_batch_answers_in_order_and_says_what_it_lacks(web: Web) -> None:
