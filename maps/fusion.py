@@ -59,7 +59,7 @@ WIDE: Final = frozenset(
 
 NOTE: Final = (
     "层内重叠、实际分歧、单层缺失、描绘误差互不重叠，各项可以相加；"
-    "粒度不同、包含关系说的是整个网格，不是争议，不与前四类相加。"
+    "粒度不同、包含关系说的是大网格里的小网格，不是争议，不与前四类相加。"
 )
 
 
@@ -305,8 +305,9 @@ def _percent(share: float | None) -> float | None:
 
 
 def _by_layer(report: FusionReport, codes: Mapping[str, Sequence[str]]) -> str:
+    """Return codes layer by layer, in the order in which the layers were fused: a database keeps none."""
     return "；".join(
-        f"{report.layers.get(layer, layer)}：{_listed(zones) or '无'}" for layer, zones in codes.items()
+        f"{name}：{_listed(codes[layer]) or '无'}" for layer, name in report.layers.items() if layer in codes
     )
 
 

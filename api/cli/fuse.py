@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.console import out, progress_bar, say, table
+from api.cli.console import out, progress_bar, say, table, warn
 from api.cli.sources import (
     Boundary,
     Declared,
     Reading,
+    SubjectsDeclared,
+    is_file,
     read_area,
     read_polygons,
     read_subjects,
     read_zones,
+    refuse_same_file,
     save,
 )
 from api.store import adoptions, audit, fusions, plans
@@ -24,7 +28,7 @@ from api.store.engine import session
 from api.store.refusals import InvalidRequestError
 from api.store.versions import get_version
 from geo import files
-from geo.errors import FileFormatError
+from geo.errors import FileFormatError, MixedReferenceError, UndeclaredReferenceError
 from geo.fusion import KINDS, Fusion, FusionProfile
 from geo.fusion import fuse as fuse_layers
 from geo.records import LAYER_NAMES
@@ -36,11 +40,18 @@ if TYPE_CHECKING:
 
 CONFLICTS_SHOWN = 20
 
+_OF_FILES = ("declared", "boundary", "estates", "buildings", "streets", "subjects", "subjects_declared")
+_OF_FUSING = ("leading", "pin", "households", "noise", "within")
+
 
 def fuse(  # noqa: PLR0913  options of a command
+    context: typer.Context,
     sources: Annotated[
         list[str],
-        typer.Argument(help="一个版本号 (或辖区编码)，或各条线的文件: party=党建.gpkg order=综治.geojson …"),
+        typer.Argument(
+            help="一个版本号 (或辖区编码)，或各条线的文件: party=党建.gpkg order=综治.geojson …；"
+            "一个文件里有几个图层或层级时，取与条线同名的那个"
+        ),
     ],
     *,
     layers: Annotated[
@@ -76,32 +87,34 @@ def fuse(  # noqa: PLR0913  options of a command
     buildings: Annotated[Path | None, typer.Option(help="文件: 不得切割的楼栋 (面)")] = None,
     streets: Annotated[Path | None, typer.Option(help="文件: 边界宜沿的道路")] = None,
     subjects: Annotated[Path | None, typer.Option(help="文件: 管理对象，统计户数和人数")] = None,
+    subjects_declared: SubjectsDeclared = None,
 ) -> None:
     """Reconcile departments' grids into one proposal, and say where they disagree."""
     profile = FusionProfile(households=_range(households), noise_width_m=noise)
     pins = dict(_pin(each) for each in pin or ())
-    if any("=" in each for each in sources):
-        if adopt is not None:
-            raise InvalidRequestError(
-                "文件的融合结果不能直接变成方案。",
-                "--adopt needs a version",
-                remedy="请先用 onegrid load 把各条线网格载入同一版本，再对版本融合。",
-            )
+    if any("=" in each or is_file(each) for each in sources):
+        _refuse_idle(
+            context,
+            ("layers", "adopt"),
+            "只用于版本",
+            "请先用 onegrid load 把各条线网格载入同一版本，再对版本融合。",
+        )
         title = "多格合一"
-        given = Reading(declared)
+        named = _named_files(sources)
+        others = Reading(fallback=declared)
+        refuse_same_file(output, *named.values(), boundary, estates, buildings, streets, subjects)
         with progress_bar(title) as progress:
             progress(0.0, "读取各条线网格")
-            named = dict(map(_named_file, sources))
-            frames = {name: _zones(name, path, given) for name, path in named.items()}
+            frames = {name: _zones(name, path, Reading(declared)) for name, path in named.items()}
             progress(0.2, f"叠加 {len(frames)} 个条线")
             fused = fuse_layers(
                 frames,
-                boundary=read_area(boundary, given),
-                estates=read_polygons(estates, given),
-                buildings=read_polygons(buildings, given),
-                streets=None if streets is None else files.read(streets, "streets", declared=declared).frame,
-                subjects=read_subjects(subjects, given),
-                parents=None if within is None else read_zones(Path(within), given),
+                boundary=read_area(boundary, others),
+                estates=read_polygons(estates, others),
+                buildings=read_polygons(buildings, others),
+                streets=_streets(streets, declared),
+                subjects=read_subjects(subjects, replace(others, declared=subjects_declared)),
+                parents=None if within is None else read_zones(Path(within), others),
                 leading=leading,
                 pins=pins or None,
                 profile=profile,
@@ -123,6 +136,7 @@ def fuse(  # noqa: PLR0913  options of a command
         )
         output = output or Path("fusion.gpkg")
     else:
+        _check_version(context, sources)
         with progress_bar(f"多格合一 {sources[0]}") as progress, session() as opened:
             info = get_version(opened, sources[0])
             if adopt is not None and within is None:
@@ -230,18 +244,94 @@ def _show(title: str, fused: Fusion) -> None:
 
 def _zones(name: str, path: Path, reading: Reading) -> gpd.GeoDataFrame:
     """Read a department's zones: a file that does not say its level is of the layer it is given for."""
-    return read_zones(path, reading).assign(layer=name)
+    try:
+        frame = _own_zones(name, path, reading)
+    except MixedReferenceError:
+        warn(f"“{path.name}”自带坐标系，不按 --crs {reading.declared} 读。")
+        frame = _own_zones(name, path, replace(reading, declared=None))
+    return frame.assign(layer=name)
 
 
-def _named_file(text: str) -> tuple[str, Path]:
-    name, sign, path = text.partition("=")
-    if not (sign and name and path):
+def _own_zones(name: str, path: Path, reading: Reading) -> gpd.GeoDataFrame:
+    """Read the only zones of a file, or those in the table or of the level that is named like the department."""
+    try:
+        return read_zones(path, reading)
+    except FileFormatError as error:
+        if not path.exists():
+            raise
+        for own in (replace(reading, table=name), replace(reading, level=name)):
+            try:
+                return read_zones(path, own)
+            except FileFormatError:
+                continue
+        raise FileFormatError(
+            error.zh,
+            error.en,
+            remedy=f"文件里有几个图层或层级时取名为“{name}”的那个: 请让条线与它同名，或另存为单独的文件。",
+        ) from error
+
+
+def _streets(path: Path | None, declared: str | None) -> gpd.GeoDataFrame | None:
+    if path is None:
+        return None
+    try:
+        return files.read(path, "streets").frame
+    except UndeclaredReferenceError:
+        return files.read(path, "streets", declared=declared).frame
+
+
+def _named_files(sources: list[str]) -> dict[str, Path]:
+    """Return the file of each department."""
+    named: dict[str, Path] = {}
+    for text in sources:
+        name, sign, path = (part.strip() for part in text.partition("="))
+        if not (sign and name and path):
+            raise InvalidRequestError(
+                f"“{text}”没有说明是哪个条线的文件。",
+                f"{text!r} is no layer=file",
+                remedy="例如 party=党建.gpkg order=综治.geojson。",
+            )
+        if name in named:
+            raise InvalidRequestError(
+                f"条线“{name}”给了两个文件。",
+                f"two files for {name!r}",
+                remedy="每个条线一个文件；不同的条线请用不同的名称。",
+            )
+        named[name] = Path(path)
+    return named
+
+
+def _check_version(context: typer.Context, sources: list[str]) -> None:
+    """Refuse what would be ignored for a version."""
+    if len(sources) > 1:
         raise InvalidRequestError(
-            f"“{text}”没有说明是哪个条线的文件。",
-            f"{text!r} is no layer=file",
-            remedy="例如 party=党建.gpkg order=综治.geojson。",
+            f"一次只能融合一个版本，写了 {len(sources)} 个: {' '.join(sources)}。",
+            f"several versions: {sources}",
+            remedy="请只写一个版本号，或写各条线的文件: party=党建.gpkg order=综治.geojson。",
         )
-    return name, Path(path)
+    _refuse_idle(
+        context,
+        _OF_FILES,
+        "只用于文件",
+        "版本的边界、小区、楼栋、道路和管理对象取自数据库: 请去掉这些选项，或先用 onegrid load 载入。",
+    )
+    if context.params["adopt"] is not None and context.params["layers"] is None:
+        _refuse_idle(
+            context, _OF_FUSING, "只用于重新融合", "请同时写 --layers，或去掉这些选项以采用已有的结果。"
+        )
+
+
+def _refuse_idle(context: typer.Context, names: tuple[str, ...], zh: str, remedy: str) -> None:
+    """Refuse options that were given but would do nothing."""
+    given = []
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name in names and source is not None and source.name == "COMMANDLINE":
+            given.append(option.opts[0])
+    if given:
+        raise InvalidRequestError(
+            f"{'、'.join(given)} {zh}。", f"options that do nothing here: {given}", remedy=remedy
+        )
 
 
 def _layers(text: str | None) -> tuple[str, ...]:
