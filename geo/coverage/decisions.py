@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from geo.coverage.guards import Refusal
 from geo.coverage.zones import same_reference
+from geo.errors import ZonesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,8 +82,7 @@ class Census:
             geometries = np.asarray(subjects.geometry.array, dtype=object)
             located = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
             self._points = shapely.point_on_surface(geometries[located])
-            people = subjects["people"].fillna(0) if "people" in subjects.columns else np.zeros(len(subjects))
-            self._people = np.asarray(people, dtype=np.float64)[located]
+            self._people = _people(subjects)[located]
             kinds = subjects["kind"] == "household" if "kind" in subjects.columns else np.ones(len(subjects))
             self._household = np.asarray(kinds, dtype=bool)[located]
         self._tree = shapely.STRtree(self._points)
@@ -94,6 +95,22 @@ class Census:
     def households(self, row: int) -> int:
         """Return the households of a zone."""
         return self.within(self._zones.shapes[row])[0]
+
+
+def _people(subjects: gpd.GeoDataFrame) -> Floats:
+    """Return how many people each subject stands for, 0 where it does not say; raise ``ZonesError`` for no number."""
+    if "people" not in subjects.columns:
+        return np.zeros(len(subjects))
+    numbers = pd.to_numeric(subjects["people"], errors="coerce")
+    wrong = subjects["people"][numbers.isna() & subjects["people"].notna()]
+    if len(wrong):
+        raise ZonesError(
+            f"管理对象的人数（people）有 {len(wrong)} 个不是数，例如“{wrong.iloc[0]}”。",
+            f"{len(wrong)} numbers of people are no numbers, such as {wrong.iloc[0]!r}",
+            remedy="请改成数字，不知道人数的留空。",
+        )
+    people: Floats = numbers.fillna(0).to_numpy(dtype=np.float64)
+    return people
 
 
 def _border(zones: Zones, place: shapely.Geometry, row: int, tolerance_m: float) -> float:

@@ -106,8 +106,9 @@ def find_faults(  # noqa: PLR0913  everything that may be known of a place
     Raises
     ------
     ZonesError
-        When there is no column ``code``, a code is empty, a geometry is no polygon, the zones span more than half the
-        globe, the territory is no polygon or has no area, or several parents bear one code.
+        When there is no column ``code``, a code is empty, a geometry is no polygon, coordinates are not on the globe,
+        the zones span more than half of it, the territory is no polygon or has no area, or several parents bear one
+        code.
     UndeclaredReferenceError
         When ``zones`` name no reference.
     MixedReferenceError

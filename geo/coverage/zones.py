@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geo.coverage.plane import Bools, Geometries, Ints
 
 
-_HALF_TURN = 180.0
+_HALF_TURN, _QUARTER_TURN = 180.0, 90.0
 _LISTED = 5
 _SMALL_M2 = 10.0
 _LEAST_WIDTH_M = 0.002
@@ -63,8 +63,8 @@ class Zones:
         Raises
         ------
         ZonesError
-            When the column ``code`` is missing or has empty cells, a geometry is not a polygon, or the zones span more
-            than half the globe (they cross the antimeridian).
+            When the column ``code`` is missing or has empty cells, a geometry is not a polygon, coordinates are no
+            degrees, or the zones span more than half the globe (they cross the antimeridian).
         UndeclaredReferenceError
             When the frame names no reference.
         """
@@ -78,9 +78,9 @@ class Zones:
         )
         placed = frame if finite.all() else frame[finite]
         areas = area_of(around, frame.crs, "辖区边界") if len(frame) == 0 and frame.crs is not None else None
+        if frame.crs is not None and frame.crs.is_geographic:
+            _check_degrees(placed)
         plane = Plane.of(placed if areas is None else gpd.GeoDataFrame(geometry=list(areas), crs=frame.crs))
-        if frame.crs.is_geographic:
-            _check_span(placed)
         missing = shapely.is_missing(given) | shapely.is_empty(given) | ~finite
         broken = missing | ~_valid(given)
         sound = np.flatnonzero(~broken)
@@ -189,8 +189,14 @@ def _check_polygons(given: Geometries, codes: tuple[str, ...]) -> None:
         )
 
 
-def _check_span(frame: gpd.GeoDataFrame) -> None:
-    west, _, east, _ = frame.total_bounds
+def _check_degrees(frame: gpd.GeoDataFrame) -> None:
+    west, south, east, north = frame.total_bounds
+    if max(-south, north) > _QUARTER_TURN or max(-west, east) > 2 * _HALF_TURN:
+        raise ZonesError(
+            f"网格的坐标超出经纬度的范围（经度 {west:g} 到 {east:g}，纬度 {south:g} 到 {north:g}）。",
+            f"the zones do not lie on the globe: longitude {west:g} to {east:g}, latitude {south:g} to {north:g}",
+            remedy="请检查经纬度是否写反；以米为单位的坐标请声明它的投影坐标系，例如 EPSG:4549。",
+        )
     if east - west > _HALF_TURN:
         raise ZonesError(
             f"网格横跨 {east - west:.0f}° 经度，无法量长度和面积。",

@@ -378,12 +378,14 @@ def test_input_is_not_changed() -> None:
             frame({"fiji": shapely.box(179, -17, 180, -16), "east": shapely.box(-180, -17, -179, -16)}),
             "360° 经度",
         ),
+        (frame({"turned": shapely.box(31.07, 121.4, 31.08, 121.41)}), "是否写反"),
+        (frame({"metres": shapely.box(380_000, 3_430_000, 380_300, 3_430_300)}), "是否写反"),
     ],
 )
 def test_zones_that_cannot_be_checked_say_why_and_what_to_do(zones: gpd.GeoDataFrame, text: str) -> None:
     with pytest.raises(ZonesError) as caught:
         find_faults(zones)
-    assert text in caught.value.zh
+    assert text in f"{caught.value.zh}{caught.value.remedy}"
     assert caught.value.remedy
 
 

@@ -261,6 +261,9 @@ def test_what_cannot_be_asked_of_a_repair_is_refused_with_a_remedy() -> None:
         with pytest.raises(ZonesError, match=text) as caught:
             repair(zones, **options)
         assert caught.value.remedy
+    residents = household(TOWN, 3).assign(people=["三"])
+    with pytest.raises(ZonesError, match="“三”"):
+        repair(zones, subjects=residents)
     for limits in ((-0.1, 25), (float("nan"), 25), (0.1, -1)):
         with pytest.raises(ZonesError, match="上限不能是"):
             Guards(*limits)
