@@ -210,8 +210,8 @@ def _show_rejected(path: Path, rejected: list[pd.DataFrame]) -> None:
         return
     whole = pd.concat(rejected, ignore_index=True)
     beside = path.with_name(f"{path.name}.rejected.csv")
-    files.write_rejected(whole, beside)
     show_faults(whole.to_dict("records"))
+    files.write_rejected(whole, beside)
     warn(f"跳过 {len(whole)} 处问题，明细写在 {beside}")
 
 

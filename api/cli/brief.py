@@ -11,6 +11,7 @@ from api.cli.console import err, say
 from api.settings import get_settings
 from api.store.briefings import gather_briefing
 from api.store.engine import session
+from geo import files
 from maps.briefing import write_briefing
 
 
@@ -48,10 +49,14 @@ def brief_file(version: str, path: Path, *, level: str | None = None) -> Path:
     ------
     NotFoundError
         There is no such version or level.
+    FileFormatError
+        The file cannot be written.
     """
     with session() as opened:
         data = gather_briefing(opened, version, level, map_approval=get_settings().map_approval)
-    path.write_text(write_briefing(data), encoding="utf-8")
+    page = write_briefing(data)
+    with files.in_place_of(path) as beside:
+        beside.write_text(page, encoding="utf-8")
     return path
 
 

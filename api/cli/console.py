@@ -110,7 +110,8 @@ def show_failure(error: GeoError) -> None:
 def show_faults(faults: Sequence[dict[Any, Any]]) -> None:
     """Show bad rows of a file: file, row, column, value, problem, remedy."""
     rows = [
-        [str(fault.get(name, "") if fault.get(name) is not None else "") for name in _FAULT_COLUMNS]
+        # Row 0: the file as a whole, where its headings are no row.
+        [str(fault.get(name) or "") for name in _FAULT_COLUMNS]
         for fault in faults[:FAULTS_SHOWN]
     ]
     left = len(faults) - len(rows)

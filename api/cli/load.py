@@ -194,8 +194,8 @@ def _show(report: LoadReport, file: Path) -> None:
         warn(line)
     if len(report.rejected):
         rejected = file.with_name(f"{file.name}.rejected.csv")
-        files.write_rejected(report.rejected, rejected)
         show_faults(report.rejected.to_dict("records"))
+        files.write_rejected(report.rejected, rejected)
         warn(f"跳过 {len(report.rejected)} 处问题，明细写在 {rejected}")
 
 

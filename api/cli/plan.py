@@ -73,7 +73,8 @@ def ledger(
         files.write(moves, output)
         say(f"已写入 {output}。")
     if xlsx is not None:
-        xlsx.write_bytes(workbook)
+        with files.in_place_of(xlsx) as beside:
+            beside.write_bytes(workbook)
         say(f"已写入 {xlsx}。")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from sqlalchemy import select, text
 from api.store import bulk, models
 from api.store.errors import DuplicateError, NotFoundError
 from geo.crs import metric_crs
+from geo.errors import CodeFormatError
+from geo.files.rows import CODE_PATTERN
 from geo.records import LAYER_NAMES, LEVELS, Level
 
 if TYPE_CHECKING:
@@ -69,9 +72,17 @@ def add_territory(session: Session, place: Place) -> models.Territory:
 
     Raises
     ------
+    CodeFormatError
+        Its code cannot be one: codes stand in addresses and in names of versions.
     DuplicateError
         A territory of that code is there already.
     """
+    if re.fullmatch(CODE_PATTERN, place.code) is None:
+        raise CodeFormatError(
+            f"“{place.code}”不能作辖区编码。",
+            f"{place.code!r} cannot be the code of a territory",
+            remedy="编码只能用数字、英文字母、点、下划线和连字符，最多 40 个字符，例如 zhuanqiao；中文名称用 --name。",
+        )
     if session.scalar(select(models.Territory.id).where(models.Territory.code == place.code)) is not None:
         raise DuplicateError(
             f"辖区“{place.code}”已经存在。",

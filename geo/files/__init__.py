@@ -4,11 +4,12 @@ from geo.files.bundles import write_bundle
 from geo.files.faults import FAULT_COLUMNS, Loaded
 from geo.files.places import read_osm
 from geo.files.reading import read, read_chunks, read_table
-from geo.files.writing import write, write_rejected
+from geo.files.writing import in_place_of, write, write_rejected
 
 __all__ = [
     "FAULT_COLUMNS",
     "Loaded",
+    "in_place_of",
     "read",
     "read_chunks",
     "read_osm",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Objects = NDArray[np.object_]
 
 CODE_PATTERN = r"[0-9A-Za-z_.-]{1,40}"
-"""What a code of a zone or a station may be; a subject's may be anything."""
+"""What a code of a territory, a zone or a station may be; a subject's may be anything."""
 
 CODED: tuple[Kind, ...] = ("zones", "subjects", "stations")
 _MERGE_AFTER = 8

@@ -374,7 +374,8 @@ def _rejected(faults: FaultList, raw: RawChunk) -> pd.DataFrame:
         return empty_faults().assign(record=pd.Series(dtype="str"))
     places = pd.Series(np.arange(len(raw.rows)), index=raw.rows)
     bad = places.reindex(frame["row"].unique()).dropna().astype(int)
-    records = {row: _record(raw.table.iloc[place]) for row, place in bad.items()}
+    lines = {row: value for row, column, value, _, _ in raw.faults if not column}  # those that are no rows
+    records = lines | {row: _record(raw.table.iloc[place]) for row, place in bad.items()}
     return frame.assign(record=frame["row"].map(records).fillna(""))
 
 

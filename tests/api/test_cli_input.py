@@ -325,3 +325,19 @@ def test_rules_written_out_come_back_in(board: Place, folder: Path) -> None:
         run("profile", "show", board.code, "--json").output.replace("本镇规则", "默认规则").count("默认规则")
         == 1
     )
+
+
+def test_pages_and_ledgers_where_there_is_no_folder(board: Place, folder: Path) -> None:
+    assert folder.is_dir()
+    for words in (("brief", f"{board.code}-v1", "-o"), ("export", board.code)):
+        result = run(*words, Path("no") / ("a.html" if "brief" in words else "a.gpkg"))
+        assert result.exit_code == 1
+        assert "无法写入" in result.stderr
+
+
+@pytest.mark.parametrize("code", ["辖区/..", "", "a b", "x" * 41])
+def test_codes_of_territories_that_cannot_be(database: str, folder: Path, code: str) -> None:
+    zones(A=A, B=B).assign(name="甲").to_file(folder / "named.gpkg")
+    result = run("load", "named.gpkg", "--kind", "zones", "--territory", code, "--level", "grid")
+    assert result.exit_code == 1
+    assert count(database, "territory") == 0

@@ -98,6 +98,13 @@ def test_a_missing_column_is_told_once_at_the_headings(text: Callable[..., Path]
     assert faults["row"].tolist() == [2, 2]
 
 
+def test_lines_that_are_no_rows_are_kept_whole(text: Callable[..., Path]) -> None:
+    long = "H2,户,李四,3,121.4,31.07,x,多" + "一" * 100
+    loaded = read(text(CSV + long + "\n"), "subjects", declared="EPSG:4490", skip_bad_rows=True)
+    assert loaded.frame["code"].tolist() == ["H1"]
+    assert loaded.rejected["record"].tolist() == [long]
+
+
 @pytest.mark.parametrize("code", ["3.10112E+17", "3.10112e17", "310112103001.0"])
 def test_codes_that_a_program_took_for_numbers(text: Callable[..., Path], code: str) -> None:
     faults = faults_of(text(CSV.replace("H1", code)))
