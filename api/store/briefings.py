@@ -17,6 +17,7 @@ from api.store.networks import read_stations, read_streets
 from api.store.versions import get_version
 from api.store.zones import describe_version
 from geo.crs import INTERNAL_CRS
+from geo.files.workbooks import BEIJING
 from geo.records import SUBJECT_KINDS
 from maps.briefing_data import BriefingData
 
@@ -211,4 +212,5 @@ def _stations(session: Session, info: VersionInfo, circles: gpd.GeoDataFrame) ->
 
 
 def _day(at: datetime | None) -> str | None:
-    return None if at is None else at.date().isoformat()
+    # The day in Beijing, as registers have it: what is published there at breakfast is not in force since yesterday.
+    return None if at is None else at.astimezone(BEIJING).date().isoformat()

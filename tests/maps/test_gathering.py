@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from api.store import assignments, checks, circles, places, versions
 from api.store.briefings import gather_briefing
@@ -51,8 +52,13 @@ def test_figures_agree_with_what_was_loaded(session: Session, board: Place) -> N
     assert data.stations["reached_15"].between(1, row["total"]).all()
     assert list(data.coverage["households_total"].unique()) == [row["total"]]
     assert len(data.streets) == len(board.streets)
-    assert data.valid_from is not None
     assert data.checked_at is not None
+    # 2 o'clock in Beijing, still the day before in Greenwich; a published version does not change but in this test.
+    session.execute(text("SET LOCAL session_replication_role = replica"))
+    session.execute(text("UPDATE version SET valid_from = '2026-03-31T18:00:00Z' WHERE code = 'board-v1'"))
+    session.expire_all()
+    data = gather_briefing(session, "board-v1", map_approval="审图号 测试(2026)001号")
+    assert data.valid_from == "2026-04-01"
     page = write_briefing(data)
     assert list(requests(page)) == []
     assert "审图号 测试(2026)001号" in page

@@ -197,6 +197,7 @@ export interface Proposal {
   version: string;
   options: Record<string, unknown>;
   zones: number;
+  general: number;
   balance: number;
   compactness: number;
   cut_estates: number;
@@ -205,6 +206,7 @@ export interface Proposal {
   in_band: number | null;
   moved_households: number | null;
   changed_share: number | null;
+  messages: string[];
 }
 
 export interface PlanEntry {

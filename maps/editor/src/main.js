@@ -72,8 +72,7 @@ const map = new GridMap(
     },
     onpointer: line.showPointer,
     onhover: (hit, pixel) => {
-      // What an edit would do is said in a box of its own.
-      const words = hit && box.element.hidden ? describe(hit) : null;
+      const words = hit ? describe(hit) : null;
       tip.hidden = !words;
       if (!words) return;
       fill(tip, words);

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
+from sqlalchemy.orm import Session
+
+from api.store import versions
 
 if TYPE_CHECKING:
     from tests.browser.towns import Town
@@ -99,3 +102,15 @@ def test_who_moves_is_drawn_and_two_versions_are_compared(office: Town) -> None:
     expect(page.locator(".compare-panel")).to_contain_text("请选择两个不同的版本")
     page.locator("#compare-after").select_option(f"{office.code}-v1")
     expect(page.locator('#compared tr[data-code="G0001"]')).to_contain_text("新设")
+
+
+def test_a_draft_is_named_where_it_is_compared(office: Town) -> None:
+    with Session(office.engine) as session, session.begin():
+        versions.add_version(session, office.code, copy_of=versions.get_version(session, f"{office.code}-v1"))
+    page = office.enter("publisher")
+    page.locator("#plan").select_option("")
+    page.locator("#version").select_option(f"{office.code}-v2")
+    expect(page.locator("#version-id")).to_contain_text(f"{office.code}-v2")
+    page.locator("#compare").click()
+    expect(page.locator("#compare-before option:checked")).to_contain_text("v1")
+    expect(page.locator("#compare-after option:checked")).to_have_text("v2 · 草稿")

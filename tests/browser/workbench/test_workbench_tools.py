@@ -114,6 +114,7 @@ def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Town) -> N
     page.mouse.move(x - 40, y)
     page.mouse.move(x, y)
     expect(page.locator("#live")).to_contain_text("迁移")
+    expect(page.locator(".tip")).to_be_hidden()
     page.mouse.click(x, y)
     office.revised(page, 1)
     painted = office.zones(page)

@@ -12,7 +12,6 @@ export function comparePanel(store, bench) {
     const { compared, versions, plan, level, zones } = store.state;
     if (!compared) return fill(panel);
     const { comparison, way } = compared;
-    const known = versions.filter(({ status }) => status !== "draft");
     const picker = (/** @type {"before" | "after"} */ side) =>
       h(
         "label",
@@ -26,7 +25,7 @@ export function comparePanel(store, bench) {
                 id: `compare-${side}`,
                 onchange: (/** @type {Event} */ event) => bench.comparing.set({ [side]: /** @type {HTMLSelectElement} */ (event.target).value }),
               },
-              known.map((one) => h("option", { value: one.version, selected: one.version === compared[side] }, `v${one.number} · ${figures.day(one.valid_from)}`)),
+              versions.map((one) => h("option", { value: one.version, selected: one.version === compared[side] }, `v${one.number} · ${one.valid_from ? figures.day(one.valid_from) : t("version.draft")}`)),
             ),
       );
     const names = new Map((zones ?? []).map(({ code, name }) => [code, name]));

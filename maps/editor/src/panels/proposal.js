@@ -36,7 +36,6 @@ export function proposalForm(band) {
       t(`propose.by.${value}`),
     );
   zones.disabled = true;
-  const within = h("input", { type: "checkbox", id: "propose-within", checked: true });
   const keep = h("input", { type: "range", id: "propose-keep", min: 0, max: 100, step: 10, value: 50, "aria-describedby": "propose-keep-said" });
   const said = h("small", { id: "propose-keep-said" }, t("propose.keep.said", 50));
   keep.addEventListener("input", () => fill(said, t("propose.keep.said", keep.value)));
@@ -46,13 +45,11 @@ export function proposalForm(band) {
     h("div", { class: "row" }, choice("households"), choice("zones")),
     byHouseholds,
     byZones,
-    h("label", { class: "toggle" }, within, t("propose.within")),
     h("label", {}, h("span", {}, t("propose.keep")), keep, said),
   );
   return {
     element,
     value: () => ({
-      within: within.checked ? "community" : null,
       zones: by === "zones" ? Number(zones.value) : null,
       households: by === "households" ? [Number(least.value), Number(most.value)] : null,
       keep: Number(keep.value) / 100,
@@ -61,13 +58,17 @@ export function proposalForm(band) {
   };
 }
 
-/** @param {import("../contract").Proposal} proposal */
-export function proposalReport({ zones, balance, compactness, cut_estates, cut_buildings, households, in_band, moved_households, changed_share }) {
+/**
+ * @param {import("../contract").Proposal} proposal
+ * @param {{ code: string, note: string }[]} drawn its zones: why one is outside the limits
+ */
+export function proposalReport({ zones, general, messages, balance, compactness, cut_estates, cut_buildings, households, in_band, moved_households, changed_share }, drawn) {
+  const outside = drawn.filter(({ note }) => note);
   /** @type {[string, string][]} */
   const rows = [
     [t("propose.report.zones"), figures.whole(zones)],
     [t("propose.report.households"), t("propose.report.spread", figures.whole(households.least), figures.whole(households.mean), figures.whole(households.most))],
-    ...(in_band === null ? [] : [/** @type {[string, string]} */ ([t("propose.report.in-band"), `${figures.whole(in_band)} / ${figures.whole(zones)}`])]),
+    ...(in_band === null ? [] : [/** @type {[string, string]} */ ([t("propose.report.in-band"), `${figures.whole(in_band)} / ${figures.whole(general)}`])]),
     [t("propose.report.balance"), balance.toFixed(2)],
     [t("propose.report.compactness"), compactness.toFixed(2)],
     [t("propose.report.cut"), `${figures.whole(cut_estates)} / ${figures.whole(cut_buildings)}`],
@@ -75,7 +76,19 @@ export function proposalReport({ zones, balance, compactness, cut_estates, cut_b
       ? []
       : [/** @type {[string, string]} */ ([t("propose.report.moved"), `${figures.whole(moved_households)} ${t("unit.households")}${changed_share === null ? "" : ` (${figures.percent(changed_share)})`}`])]),
   ];
-  return h("dl", { class: "facts report" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "number" }, value)]));
+  return h(
+    "div",
+    {},
+    h("dl", { class: "facts report" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "number" }, value)])),
+    messages.map((message) => h("p", { class: "hint" }, message)),
+    outside.length > 0 &&
+      h(
+        "details",
+        { class: "outside" },
+        h("summary", {}, t("propose.report.outside", figures.whole(outside.length))),
+        h("ul", {}, outside.map(({ code, note }) => h("li", {}, h("b", {}, code), " ", note))),
+      ),
+  );
 }
 
 /** The card of the proposal that is shown on the map.
@@ -97,7 +110,7 @@ export function proposalCard(store, bench) {
         h("h3", {}, t("propose.shown")),
         h("button", { type: "button", class: "quiet square", title: t("close"), "aria-label": t("close"), onclick: () => bench.proposing.close() }, icon(ICONS.close)),
       ),
-      proposalReport(proposed.proposal),
+      proposalReport(proposed.proposal, proposed.zones),
       h("button", { type: "button", class: "button main", id: "adopt", onclick: () => void bench.proposing.adopt() }, t("propose.adopt")),
     );
   };

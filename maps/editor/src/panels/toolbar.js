@@ -25,7 +25,7 @@ export function toolbar(store, bench) {
   const compare = h("button", { type: "button", class: "button", id: "compare", onclick: () => toggleCompare() });
   const propose = h("button", { type: "button", class: "button", id: "propose-start", onclick: () => void bench.proposing.start() });
   const plan = menu("plan-menu", h("span", {}), () => planCommands(store, bench));
-  const publish = h("button", { type: "button", class: "button main", id: "publish", onclick: () => void bench.publishing.publish() });
+  const publish = h("button", { type: "button", class: "button main", id: "publish", onclick: () => void (bench.mayPublish ? bench.publishing.publish() : bench.publishing.approve()) });
   const row = h("div", { class: "desk", id: "desk" }, bar, h("i", { class: "spring" }), compare, propose, checks, plan, publish);
   const toggleCompare = () => (store.state.compared ? bench.comparing.close() : bench.comparing.start());
   /** @param {string} id @param {string} path @param {string} key @param {() => void} onclick @param {boolean} [pressed] */
@@ -76,8 +76,9 @@ export function toolbar(store, bench) {
     propose.hidden = !bench.plans || opened !== null;
     propose.disabled = job !== null;
     plan.hidden = !bench.plans && !opened;
-    fill(publish, opened?.approval?.required && opened.approval.state !== "given" && !bench.mayPublish ? t("approval.ask") : t("publish"));
-    publish.hidden = !opened || !bench.mayPublish;
+    // Who may not publish hands the plan on to somebody who may.
+    fill(publish, t(bench.mayPublish ? "publish" : opened?.approval?.state === "asked" ? "approval.asked" : "approval.ask"));
+    publish.hidden = !bench.mayPublish && !(bench.mayEdit && opened?.approval);
     publish.disabled = job !== null;
     if (held.startsWith("tool-")) document.getElementById(held)?.focus();
   };

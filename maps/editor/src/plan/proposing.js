@@ -6,7 +6,7 @@ import { proposalForm, proposalReport } from "../panels/proposal.js";
 /**
  * @typedef {object} Shown
  * @property {import("../contract").Proposal} proposal
- * @property {{ code: string, geometry: import("../contract").Geometry }[]} zones
+ * @property {{ code: string, note: string, geometry: import("../contract").Geometry }[]} zones
  */
 
 /** Lets the service draw grids, and the planner look at them. */
@@ -38,7 +38,7 @@ export class Proposing {
   async show(number) {
     const [proposal, { features }] = await Promise.all([plans.proposal(number), plans.proposedZones(number)]);
     if (this.bench.store.state.plan) await this.bench.closePlan();
-    const zones = features.map(({ geometry, properties }, index) => ({ code: String(properties.code ?? index), geometry }));
+    const zones = features.map(({ geometry, properties: { code, note } }) => ({ code, note, geometry }));
     this.bench.store.set({ proposed: { proposal, zones } });
   }
 
@@ -52,7 +52,7 @@ export class Proposing {
     const given = await this.bench.ask({
       title: t("propose.adopt"),
       lead: t("propose.adopt.lead"),
-      body: proposalReport(proposed.proposal),
+      body: proposalReport(proposed.proposal, proposed.zones),
       fields: [{ name: "name", label: t("plan.name"), required: true, most: 100, value: t("propose.name", proposed.proposal.zones) }],
       ok: t("plan.create"),
     });
