@@ -206,6 +206,7 @@ def _features(
     if shapefile:
         names, more = _decode_table(path, names, table, encoding)
         warnings = (*warnings, *more)
+    table = _as_hex(table)
     table.columns = pd.Index(names)
     length = len(columns[0]) if len(columns) else (0 if wkb is None else len(wkb))
     geometry, broken = _from_wkb(np.full(length, None, dtype=object) if wkb is None else wkb)
@@ -330,10 +331,23 @@ def read_parquet(path: Path, chunk_rows: int) -> Iterator[RawChunk]:
         ) from error
 
 
+def _as_hex(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with bytes as hexadecimal text: WKB in a column of its own can then be read as a geometry."""
+    columns = [
+        values.map(lambda cell: cell.hex() if isinstance(cell, bytes) else cell)
+        if values.dtype == object
+        else values
+        for _, values in table.items()
+    ]
+    result = pd.concat(columns, axis=1) if columns else table
+    result.columns = table.columns
+    return result
+
+
 def _parquet_chunk(batch: Any, geo: dict[str, Any] | None, row: int) -> RawChunk:  # noqa: ANN401  pyarrow has no types
     rows = np.arange(row, row + batch.num_rows, dtype=np.int64)
     if geo is None:
-        return RawChunk(batch.to_pandas(), rows)
+        return RawChunk(_as_hex(batch.to_pandas()), rows)
     primary = geo["primary_column"]
     about = geo["columns"][primary]
     # An absent reference means lon/lat on WGS 84 (GeoParquet 1.1, "crs"); an explicit null means unknown.
@@ -343,7 +357,7 @@ def _parquet_chunk(batch: Any, geo: dict[str, Any] | None, row: int) -> RawChunk
         else None
     )
     others = [name for name in batch.schema.names if name not in geo["columns"] and name != "bbox"]
-    table = batch.select(others).to_pandas()
+    table = _as_hex(batch.select(others).to_pandas())
     if about.get("encoding", "WKB") == "WKB":
         wkb = np.array([*batch.column(primary).to_pylist(), None], dtype=object)[:-1]
         geometry, broken = _from_wkb(wkb)

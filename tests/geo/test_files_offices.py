@@ -511,6 +511,16 @@ def test_headings_that_occur_twice_in_parquet(tmp_path: Path) -> None:
     assert faults_of(tmp_path / "户.parquet")["column"].tolist() == ["编码"]
 
 
+def test_bytes_in_columns_are_hexadecimal(grids: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    """A photograph, or WKB that no metadata tells of."""
+    wkb = [shapely.to_wkb(shape) for shape in SQUARES]
+    plain = pd.DataFrame({"编码": ["A", "B"], "名称": ["甲", "乙"], "wkb": wkb, "照片": [b"\xff\x00", None]})
+    plain.to_parquet(tmp_path / "格.parquet")
+    frame = read(tmp_path / "格.parquet", "zones", declared="EPSG:4490", level="grid").frame
+    assert frame.geometry.geom_equals(grids.geometry).all()
+    assert frame["attributes"].tolist() == [{"照片": "ff00"}, {}]
+
+
 # ----------------------------------------------------------------------------------------------- references
 
 
