@@ -110,6 +110,11 @@ def test_a_pinned_cell_moves_and_the_proposal_becomes_a_plan(desk: Any) -> None:
         page.locator("#cell-pin").select_option(code)
         expect(page.locator("#fusion-changed")).to_be_visible()
         page.locator("#fusion-again").click()
+        page.wait_for_function(
+            "code => Object.values(onegrid.store.state.fusion.summary.options.pins).includes(code)", arg=code
+        )
+        # The place is looked at again, and nothing is left to be done.
+        expect(page.locator("#cell-why")).to_have_text("规划员指定")
         expect(page.locator("#fusion-changed")).to_have_count(0)
         home = answer(page, desk, "/cell", lon=place[0], lat=place[1])
         grids = {one["id"]: one["properties"] for one in answer(page, desk, "/proposal")["features"]}
@@ -121,6 +126,7 @@ def test_a_pinned_cell_moves_and_the_proposal_becomes_a_plan(desk: Any) -> None:
     page.locator("#fusion-adopt").click()
     page.locator("#question input[name='name']").fill("合一方案")
     page.locator("#question button[type='submit']").click()
+    expect(page.locator("#fusion-adopting")).to_be_visible()
     expect(page.locator("#plan-zones tbody tr[data-code]")).to_have_count(answer(page, desk)["grids"])
     plan = page.evaluate("onegrid.store.state.plan")
     assert (plan["name"], plan["base"]) == ("合一方案", f"{desk.code}-v1")

@@ -160,9 +160,9 @@ def test_disagreements_and_new_grids_explain_themselves(report: FusionReport) ->
 def test_codes_of_a_whole_district_fit_into_a_cell(report: FusionReport) -> None:
     conflicts = report.fused.conflicts.copy()
     many = [f"3101121030{number:05d}" for number in range(3000)]
-    conflicts["codes"] = [{"party": many}] * len(conflicts)
+    conflicts["codes"] = [{"order": ["X"], "party": many}] * len(conflicts)
     _, rows = read(write_fusion(replace(report, fused=replace(report.fused, conflicts=conflicts))))["分歧"]
     told = rows[0]["各图层网格"]
     assert told.startswith(f"党建网格：{many[0]}、")
-    assert told.endswith("等 3,000 个")
+    assert told.endswith(" 等 3,000 个；综治网格：X")
     assert told.count("、") == CODES_MOST - 1

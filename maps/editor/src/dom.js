@@ -56,10 +56,14 @@ export function fill(element, ...children) {
 export function redrawing(element, draw) {
   let asked = false;
   let pressed = false;
+  /** Who had the focus; kept while it cannot have it, being disabled. @type {HTMLElement | null} */
+  let held = null;
   const now = () => {
     if (!asked || pressed) return;
     asked = false;
-    const held = element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    if (element.contains(focused)) held = focused;
+    else if (focused !== document.body) held = null;
     const caret = held instanceof HTMLInputElement && held.type === "search" ? held.selectionStart : null;
     draw();
     if (!held || held.isConnected) return;
@@ -68,6 +72,7 @@ export function redrawing(element, draw) {
     const again = name && element.querySelector(`[${name.name}="${CSS.escape(name.value)}"]`);
     if (!(again instanceof HTMLElement)) return;
     again.focus({ preventScroll: true });
+    held = again;
     if (again instanceof HTMLInputElement && caret !== null) again.setSelectionRange(caret, caret);
   };
   // The list of a select swallows the release of the mouse, and keeps its own.

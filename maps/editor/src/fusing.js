@@ -43,6 +43,7 @@ import { t } from "./language.js";
  * @property {{ point: LonLat, cell: FusionCell | null } | null} ground place looked at; no cell where there is none
  * @property {Map<string, import("./contract").Zone[]>} zones of layers, as far as they were asked for
  * @property {import("./contract").Job | null} job
+ * @property {boolean} adopting a plan is being made of the proposal
  * @property {number} unpinned how many pins another choice took away since the last run
  */
 
@@ -103,10 +104,10 @@ export class Fusing {
     return me !== null && me.role !== "viewer";
   }
 
-  /** Whether the map shows the fusion now. */
+  /** Whether the map shows a fusion now. */
   get shown() {
     const { tab, plan, fusion, version } = this.store.state;
-    return tab === "fusion" && !plan && fusion !== null && fusion.version === version?.version;
+    return tab === "fusion" && !plan && fusion !== null && fusion.summary !== null && fusion.version === version?.version;
   }
 
   /** Reads what is there, once the tab is opened. */
@@ -132,6 +133,7 @@ export class Fusing {
         ground: null,
         zones: new Map(),
         job: null,
+        adopting: false,
         unpinned: 0,
       };
       this.store.set({ fusion: empty });
@@ -196,8 +198,12 @@ export class Fusing {
         const { job } = await fusions.fuse(version.territory.code, { version: code, layers, leading, within, pins, profile: { households } });
         await follow(job, (now) => current() && this.set({ job: now }), t("fusion.failed"));
         if (!current()) return;
+        const ground = this.store.state.fusion?.ground;
         await this.#load();
-        if (current()) this.store.set({ version: { ...version, fused_at: this.store.state.fusion?.summary?.made_at ?? null } });
+        if (!current()) return;
+        this.store.set({ version: { ...version, fused_at: this.store.state.fusion?.summary?.made_at ?? null } });
+        // The place looked at before is looked at again: its cell may go elsewhere now.
+        if (ground) await this.askGround(ground.point);
       } finally {
         if (current()) this.set({ job: null });
       }
@@ -301,21 +307,26 @@ export class Fusing {
   /** Makes a plan of the proposal, and opens it. */
   async adopt() {
     const { version, fusion } = this.store.state;
-    if (!version || !fusion?.summary) return;
+    if (!version || !fusion?.summary || fusion.adopting) return;
     const levels = version.layers.flatMap((layer) => layer.levels).filter(({ partition, code }) => partition && !CONTAINERS.has(code));
     if (levels.length === 0) return;
     const given = await this.ask({
       title: t("fusion.adopt.title"),
-      lead: t("fusion.adopt.lead", fusion.summary.grids, levels[0].name, version.version),
+      lead: [t("fusion.adopt.lead", fusion.summary.grids, levels[0].name, version.version), this.changed ? t("fusion.adopt.changed") : ""].join(" "),
       fields: [{ name: "name", label: t("plan.name"), required: true, most: 100, value: t("fusion.adopt.name", version.territory.name) }],
       ok: t("fusion.adopt.ok"),
     });
     if (!given) return;
+    this.set({ adopting: true });
     await this.actions.attempt(async () => {
-      const plan = await fusions.adopt(version.territory.code, version.version, given.name, levels[0].code);
-      const plans = await api.plans(version.territory.code);
-      this.store.set({ plans });
-      await this.openPlan(plan.id);
+      try {
+        const plan = await fusions.adopt(version.territory.code, version.version, given.name, levels[0].code);
+        const plans = await api.plans(version.territory.code);
+        this.store.set({ plans });
+        await this.openPlan(plan.id);
+      } finally {
+        this.set({ adopting: false });
+      }
     });
   }
 }

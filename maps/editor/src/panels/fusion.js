@@ -4,7 +4,7 @@ import * as figures from "../figures.js";
 import { containers, fusible, KINDS, MOST_LAYERS } from "../fusing.js";
 import { workbook } from "../fusion-api.js";
 import { CONFLICTS, departmentLine } from "../fusion-looks.js";
-import { messageOf, nameOf, t } from "../language.js";
+import { nameOf, t } from "../language.js";
 import { levelOf } from "../state.js";
 import { progress } from "./progress.js";
 
@@ -41,7 +41,6 @@ export function fusionPanel(store, fusing) {
     fill(
       panel,
       form,
-      fusion.job && progress(fusion.job),
       !fusion.summary && version.fused_at && h("p", { class: "busy" }, t("busy")),
       fusion.summary && [
         overview(store, fusing, fusion),
@@ -55,6 +54,7 @@ export function fusionPanel(store, fusing) {
         ),
         fusion.page === "conflicts" ? conflicts(store, fusing, fusion) : crosswalk(store, fusion, wish, redraw),
       ],
+      foot(store, fusing, fusion),
     );
     if (page) page.scrollTop = scrolled;
     // What was just clicked on the map is brought into view.
@@ -82,7 +82,7 @@ function order(store, fusing, fusion) {
   const { version } = store.state;
   if (!version) return null;
   const { layers, leading, within, households, pins } = fusion.choice;
-  const valid = layers.length >= 2 && layers.length <= MOST_LAYERS;
+  const valid = choosable(fusion);
   const value = (/** @type {Event} */ event) => /** @type {HTMLInputElement | HTMLSelectElement} */ (event.target).value;
   const span = (/** @type {0 | 1} */ side) =>
     h("input", {
@@ -174,7 +174,7 @@ function order(store, fusing, fusion) {
       ),
     ],
     fusing.may
-      ? h("div", { class: "buttons" }, h("button", { type: "button", class: "button main", id: "fusion-run", disabled: !valid || Boolean(fusion.job), onclick: () => fusing.run() }, fusion.summary ? t("fusion.rerun") : t("fusion.run")))
+      ? h("div", { class: "buttons" }, h("button", { type: "button", class: "button main", id: "fusion-run", disabled: !valid || Boolean(fusion.job) || fusion.adopting, onclick: () => fusing.run() }, fusion.summary ? t("fusion.rerun") : t("fusion.run")))
       : h("p", { class: "hint" }, t("fusion.viewer")),
   );
 }
@@ -202,17 +202,37 @@ function overview(store, fusing, fusion) {
       "p",
       { class: "hint" },
       t("fusion.made", summary.version, summary.layers.map((code) => layerName(store, code)).join("、"), leading ? t("fusion.led", layerName(store, leading)) : t("fusion.voted", layerName(store, summary.leading)), figures.moment(summary.made_at)),
-      lost > 0 && ` ${t("fusion.lost", figures.whole(lost))}`,
+      lost > 0 && h("span", { class: "block" }, t("fusion.lost", figures.whole(lost))),
     ),
-    fusing.changed && h("p", { class: "say warning", id: "fusion-changed" }, t("fusion.changed"), " ", fusing.may && h("button", { type: "button", class: "link", id: "fusion-again", disabled: Boolean(fusion.job), onclick: () => fusing.run() }, t("fusion.rerun"))),
     h(
       "div",
       { class: "buttons" },
-      fusing.may && h("button", { type: "button", class: "button main", id: "fusion-adopt", disabled: Boolean(fusion.job), title: t("fusion.adopt.hint"), onclick: () => fusing.adopt() }, t("fusion.adopt")),
+      fusing.may && h("button", { type: "button", class: "button main", id: "fusion-adopt", disabled: Boolean(fusion.job) || fusion.adopting, title: t("fusion.adopt.hint"), onclick: () => fusing.adopt() }, t("fusion.adopt")),
       h("a", { class: "button", id: "fusion-file", href: workbook(version.territory.code, version.version), download: true, title: t("fusion.file.hint") }, t("fusion.file")),
     ),
   );
 }
+
+/** What is being done; or that the choice is another than what is shown, and the way to fuse by it.
+ * @param {Store} store
+ * @param {Fusing} fusing
+ * @param {FusionView} fusion
+ */
+function foot(store, fusing, fusion) {
+  if (fusion.job) return h("div", { class: "panel-foot" }, progress(fusion.job));
+  if (fusion.adopting) return h("div", { class: "panel-foot" }, h("p", { class: "busy", role: "status", id: "fusion-adopting" }, t("fusion.adopting")));
+  if (!fusion.summary || !fusing.changed) return null;
+  const { leading } = fusion.choice;
+  return h(
+    "div",
+    { class: "panel-foot", id: "fusion-changed", role: "status" },
+    h("span", {}, t("fusion.changed"), leading && leading !== fusion.summary.options.leading && h("small", { class: "block" }, t("fusion.changed.leading", layerName(store, leading)))),
+    fusing.may && h("button", { type: "button", class: "button main", id: "fusion-again", disabled: !choosable(fusion), onclick: () => fusing.run() }, t("fusion.rerun")),
+  );
+}
+
+/** Whether what is chosen can be fused. @param {FusionView} fusion */
+const choosable = ({ choice: { layers } }) => layers.length >= 2 && layers.length <= MOST_LAYERS;
 
 /** The place that was clicked. @param {Store} store @param {Fusing} fusing @param {FusionView} fusion */
 function ground(store, fusing, fusion) {
@@ -220,7 +240,7 @@ function ground(store, fusing, fusion) {
   if (!place) return h("p", { class: "hint ask", id: "fusion-ask" }, t("fusion.ask"));
   const close = h("button", { type: "button", class: "quiet square", title: t("close"), "aria-label": t("close"), onclick: () => fusing.leaveGround() }, "×");
   const { cell } = place;
-  if (!cell) return h("section", { class: "cell", id: "cell" }, h("div", { class: "card-head" }, h("h3", {}, t("cell.none")), close));
+  if (!cell) return h("section", { class: "cell", id: "cell" }, h("div", { class: "card-head" }, h("div", {}, h("h3", {}, t("cell.none"))), close));
   const grid = proposal?.features.find(({ properties }) => properties.code === cell.grid)?.properties;
   const leading = fusion.choice.leading ?? summary?.leading ?? "";
   const pinned = fusion.choice.pins[cell.cell] ?? "";
@@ -240,7 +260,7 @@ function ground(store, fusing, fusion) {
       h("dt", {}, t("cell.why")),
       h("dd", { id: "cell-why" }, cell.explanation ?? t("cell.base")),
     ),
-    grid && h("p", { class: "hint", id: "cell-explanation" }, t("cell.grid.figures", grid.code, figures.whole(grid.household), figures.area(grid.area_m2)), " ", grid.explanation, grid.rule && [" ", h("b", { class: "rule" }, `▲ ${grid.rule}`)]),
+    grid && h("p", { class: "hint", id: "cell-explanation" }, t("cell.grid.figures", grid.code, figures.whole(grid.household), figures.area(grid.area_m2)), " ", explained(grid)),
     fusing.may && leading && cell.inside && h(
       "label",
       { class: "line" },
@@ -253,6 +273,13 @@ function ground(store, fusing, fusion) {
       ),
     ),
   );
+}
+
+/** Why a new grid is as it is; the rule that it breaks stands out. @param {import("../contract-fusion").FusionGrid} grid */
+function explained({ explanation, rule }) {
+  if (!rule) return explanation;
+  const [before, after = ""] = explanation.split(rule);
+  return [before, h("b", { class: "rule" }, `▲ ${rule}`), after];
 }
 
 /** Zones of a layer, the nearest first. @param {FusionView} fusion @param {string} layer @param {import("../contract").LonLat} point */
@@ -316,8 +343,8 @@ function conflictRow(store, fusing, one, chosen) {
         { class: "what" },
         h("b", {}, `${one.number} ${t(`conflict.${one.kind}`)}`, h("small", {}, one.departments.map((code) => layerName(store, code)).join("、"))),
         h("span", { class: "number" }, t("conflict.figures", figures.length(one.length_m), figures.area(one.area_m2), figures.whole(one.household))),
-        chosen && h("span", {}, messageOf(one)),
-        chosen && h("span", { class: "codes" }, Object.entries(one.codes).map(([layer, codes]) => h("span", { class: "block" }, h("small", {}, `${layerName(store, layer)} `), codes.join(" ")))),
+        chosen && h("span", {}, t(`conflict.${one.kind}.means`)),
+        chosen && h("span", { class: "codes" }, one.departments.map((layer) => h("span", { class: "block" }, h("small", {}, `${layerName(store, layer)} `), one.codes[layer]?.join(" ") || t("cell.missing")))),
       ),
     ),
   );
@@ -410,7 +437,7 @@ export function fusionLegend(store, fusing) {
   const card = h("section", { class: "card legend fusion-legend", id: "fusion-legend", "aria-label": t("legend"), hidden: true });
   const draw = () => {
     const { fusion } = store.state;
-    card.hidden = !fusing.shown || !fusion?.summary;
+    card.hidden = !fusing.shown;
     if (card.hidden || !fusion?.summary) return;
     const toggle = (/** @type {string} */ name, /** @type {boolean} */ on, /** @type {Node} */ sign, /** @type {string} */ words, /** @type {(on: boolean) => void} */ take) =>
       h("label", { class: "toggle" }, h("input", { type: "checkbox", name, checked: on, onchange: (/** @type {Event} */ event) => take(/** @type {HTMLInputElement} */ (event.target).checked) }), sign, words);

@@ -85,7 +85,7 @@ function born(store, repairing) {
     "section",
     { class: "repaired", id: "repaired" },
     h("h3", {}, undone_at ? t("repaired.undone", version.version) : t("repaired.title", version.version, numbers.length)),
-    h("p", { class: "hint" }, undone_at ? t("repaired.undone.lead", base, figures.moment(undone_at)) : t("repaired.lead", base, made_by, figures.moment(made_at))),
+    h("p", { class: "hint" }, undone_at ? t("repaired.undone.lead", base, figures.moment(undone_at)) : t("repaired.lead", base, made_by, figures.moment(made_at), version.version)),
     done && h("p", { class: "number", id: "repair-result" }, t("repaired.faults", done.faults_before.errors, done.faults_after.errors, done.zones)),
     done && done.refused.length > 0 && [
       h("p", { class: "hint" }, t("repaired.refused", done.refused.length)),

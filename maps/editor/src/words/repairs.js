@@ -29,7 +29,7 @@ export default {
   "repair.apply": ["写入草稿", "Apply"],
   "repair.clear": ["清除", "Clear"],
   "repaired.title": ["草稿 {0}：已修复 {1} 处", "Draft {0}: {1} repaired"],
-  "repaired.lead": ["由 {0} 修复而成，{1}，{2}。发布之前不影响现行网格。", "made from {0} by {1}, {2}. Nothing is in force before it is published."],
+  "repaired.lead": ["由 {0} 修复而成，{1}，{2}。发布之前不影响现行网格；核对后由发布员运行 onegrid publish {3}。", "made from {0} by {1}, {2}. Nothing is in force before a publisher runs onegrid publish {3}."],
   "repaired.undone": ["草稿 {0}：修复已撤销", "Draft {0}: repairs undone"],
   "repaired.undone.lead": ["每个坐标都与 {0} 相同（{1}）。", "Every coordinate is as in {0} ({1})."],
   "repaired.faults": ["错误 {0} → {1}，改动网格 {2} 个", "errors {0} → {1}, {2} zones changed"],
