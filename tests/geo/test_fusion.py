@@ -55,6 +55,11 @@ def check_laws(fused: Fusion, layers: dict[str, gpd.GeoDataFrame], subjects: gpd
     assert (cells["explanation"].notna() == cells["inside"]).all()
     assert proposal["explanation"].str.endswith("。").all()
     assert set(fused.conflicts["kind"]) <= set(KINDS)
+    # a piece of ground is in one serious conflict at most
+    serious = fused.conflicts[fused.conflicts["kind"].isin(["overlap", "conflict", "missing", "noise"])]
+    places = serious.geometry.to_numpy()
+    assert shapely.area(shapely.union_all(places)) == pytest.approx(shapely.area(places).sum(), abs=1e-14)
+    assert serious["household"].sum() <= cells["household"].sum()
 
 
 @st.composite
@@ -114,6 +119,26 @@ def test_nothing_is_lost_or_counted_twice(
     # the cells cover what the layers cover
     whole = shapely.union_all([shape for frame in layers.values() for shape in frame.geometry])
     assert shapely.area(fused.cells.geometry.to_numpy()).sum() >= whole.area * (1 - 1e-6)
+
+
+@settings(deadline=None, max_examples=10)
+@given(departments())
+def test_the_order_of_layers_and_subjects_is_no_matter_to_a_leading_layer(
+    city: tuple[dict[str, gpd.GeoDataFrame], gpd.GeoDataFrame],
+) -> None:
+    layers, subjects = city
+    assume(all(frame.geometry.is_valid.all() for frame in layers.values()))
+    profile = FusionProfile(households=(20.0, 60.0))
+    one = fuse(layers, subjects=subjects, leading="party", profile=profile)
+    turned = dict(reversed(layers.items()))
+    other = fuse(turned, subjects=subjects.iloc[::-1], leading="party", profile=profile)
+    assert one.proposal.geometry.to_wkb().tolist() == other.proposal.geometry.to_wkb().tolist()
+    assert one.proposal[["code", "household", "rule"]].equals(other.proposal[["code", "household", "rule"]])
+    for kind in KINDS:
+        areas = [
+            np.sort(each.conflicts.loc[each.conflicts["kind"] == kind, "area_m2"]) for each in (one, other)
+        ]
+        assert areas[0] == pytest.approx(areas[1])
 
 
 @settings(deadline=None, max_examples=25)
