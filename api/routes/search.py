@@ -39,7 +39,7 @@ def search(
         str,
         Query(
             description="地址、编码、名称",
-            examples=["颛兴东路"],
+            examples=["银都路"],
             min_length=1,
             max_length=100,
             pattern=r"^[^\x00]*$",

@@ -28,7 +28,7 @@ def get_tile(  # noqa: PLR0913, PLR0917  a tile's address has five parts
     layer: Annotated[str, Path(description="图层", examples=["grid"])],
     z: Annotated[int, Path(ge=0, le=tiles.MAX_ZOOM, examples=[14])],
     x: Annotated[int, Path(ge=0, lt=2**tiles.MAX_ZOOM, examples=[13717])],
-    y: Annotated[int, Path(ge=0, lt=2**tiles.MAX_ZOOM, examples=[6686])],
+    y: Annotated[int, Path(ge=0, lt=2**tiles.MAX_ZOOM, examples=[6703])],
     session: Transaction,
     caller: SignedIn,
     services: AppServices,
