@@ -91,6 +91,8 @@ fi
 # ---- compiled loops ---------------------------------------------------------------------------------------------
 if [ ! -f .venv/.warm ] || [ -n "$(find geo -name '*.py' -newer .venv/.warm -print -quit)" ]; then
   say "compiling the kernel"
+  # numba looks only at the file of a function, not at those of the functions that it calls.
+  find geo -name '*.nb[ic]' -delete
   .venv/bin/python -m geo.assignment
   .venv/bin/python -m geo.circles
   .venv/bin/python -m geo.partition
