@@ -86,30 +86,14 @@ def add_comment(
 
 
 def reply(session: Session, number: int, comment: int, words: str, *, author: int) -> dict[str, Any]:
-    """Answer a comment and return it with its replies.
-
-    Raises
-    ------
-    NotFoundError
-        The plan has no such comment.
-    ClosedError
-        The plan is published or archived.
-    """
+    """Answer a comment and return it with its replies; raises as `find_comment`."""
     row = find_comment(session, number, comment)
     session.add(models.PlanReply(comment_id=row.id, text=words, made_by=author))
     return _shown(session, row)
 
 
 def resolve(session: Session, number: int, comment: int, *, account: int) -> dict[str, Any]:
-    """Mark a comment as resolved; who did it first is kept.
-
-    Raises
-    ------
-    NotFoundError
-        The plan has no such comment.
-    ClosedError
-        The plan is published or archived.
-    """
+    """Mark a comment as resolved; who did it first is kept; raises as `find_comment`."""
     row = find_comment(session, number, comment)
     if row.resolved_at is None:
         row.resolved_by, row.resolved_at = account, session.scalar(func.clock_timestamp())
@@ -117,15 +101,7 @@ def resolve(session: Session, number: int, comment: int, *, account: int) -> dic
 
 
 def reopen(session: Session, number: int, comment: int) -> dict[str, Any]:
-    """Take the mark of a resolved comment away.
-
-    Raises
-    ------
-    NotFoundError
-        The plan has no such comment.
-    ClosedError
-        The plan is published or archived.
-    """
+    """Take the mark of a resolved comment away; raises as `find_comment`."""
     row = find_comment(session, number, comment)
     row.resolved_by = row.resolved_at = None
     return _shown(session, row)
