@@ -191,8 +191,8 @@ def _closed(shores: shapely.Geometry, width_m: float, tolerance_m: float) -> Geo
 def _deep(places: Geometries, contacts: Contacts) -> Geometries:
     """Return the places that lie between zones and are deeper than their mouth is wide."""
     touching = contacts.of(places)
-    mouths = shapely.length(opened(places, contacts.tolerance_m)) - [
-        sum(by_row.values()) for by_row in touching
-    ]
+    along = np.array([sum(by_row.values()) for by_row in touching])
+    mouths = shapely.length(opened(places, contacts.tolerance_m)) - along
     between = np.array([len(by_row) > 1 for by_row in touching], dtype=bool)
-    return places[between & (mouths <= MOUTH * widths(places))]
+    # A mouth may be flared: then the way in, along both sides, tells that it is deep.
+    return places[between & ((mouths <= MOUTH * widths(places)) | (mouths <= along / 2))]

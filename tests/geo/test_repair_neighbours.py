@@ -247,6 +247,31 @@ def test_a_real_hole_that_touches_the_border_twice_is_not_filled() -> None:
     assert "面积会改变" in done.refused.reason[0]
 
 
+# --- inlets
+
+
+def test_an_inlet_with_a_flared_mouth_is_found_at_its_whole_length() -> None:
+    """b stands 5 m west and north of its place, and a strip of the corner where it met e is nobody's.
+
+    ::
+
+        +---+=====+---+    =  the strip, 2 m high, 40 m to either side
+        | b |  |  e   |       between b and e 5 m, open to the south; there b ends 5 m further north than its neighbours
+        +---+  +------+
+    """
+    zones = frame({
+        "a": box(0, 0, 100, 100),
+        "b": at((195, 5), (95, 5), (95, 105), (155, 105), (155, 104), (195, 104)),
+        "d": at((100, 100), (100, 200), (200, 200), (200, 101), (160, 101), (160, 100)),
+        "e": at((300, 100), (300, 0), (200, 0), (200, 99), (240, 99), (240, 100)),
+        "f": at((200, 200), (300, 200), (300, 100), (240, 100), (240, 101), (200, 101)),
+    })  # fmt: skip
+    faults = find_faults(zones)
+    inlets = faults[faults.kind == "inlet"]
+    assert [set(codes) for codes in inlets.codes] == [{"b", "d", "e", "f"}]
+    assert inlets.area_m2.iloc[0] == pytest.approx(5 * 100 + 2 * 40, rel=0.05)
+
+
 # --- bad input
 
 
