@@ -148,6 +148,8 @@ def _finish_file(
     if output is None:
         output = path.with_name(f"{path.stem}.repaired.gpkg")
     save({"zones": done.zones, **tables}, output, "zones")
+    if output.suffix.lower() == ".xlsx":  # a workbook says what was done, but holds no borders
+        save({"zones": done.zones, **tables}, output.with_name(f"{output.stem}.repaired.gpkg"), "zones")
     say(f"已执行 {len(done.actions)} 处，改动 {len(done.inverse)} 个网格；原文件不变。")
     for row in done.refused.itertuples():
         number = _shown(row.number)

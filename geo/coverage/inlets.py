@@ -195,4 +195,5 @@ def _deep(places: Geometries, contacts: Contacts) -> Geometries:
     mouths = shapely.length(opened(places, contacts.tolerance_m)) - along
     between = np.array([len(by_row) > 1 for by_row in touching], dtype=bool)
     # A mouth may be flared: then the way in, along both sides, tells that it is deep.
-    return places[between & ((mouths <= MOUTH * widths(places)) | (mouths <= along / 2))]
+    found: Geometries = places[between & ((mouths <= MOUTH * widths(places)) | (mouths <= along / 2))]
+    return found

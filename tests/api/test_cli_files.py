@@ -136,6 +136,17 @@ def test_repair_proposes_first_and_applies_on_request(folder: Path) -> None:
     assert "0 处错误" in checked.output
 
 
+def test_a_repair_written_as_a_workbook_keeps_its_borders_beside_it(folder: Path) -> None:
+    before = (folder / "grids.gpkg").read_bytes()
+    done = run("repair", "grids.gpkg", "--accept", "all", "-o", "grids.xlsx")
+    assert done.exit_code == 0, done.output
+    assert "grids.repaired.gpkg" in done.output
+    assert (folder / "grids.gpkg").read_bytes() == before
+    assert "重叠" not in run("check", "grids.repaired.gpkg", "--table", "zones").output
+    sheets = pd.read_excel(folder / "grids.xlsx", sheet_name=None, engine="calamine")
+    assert sheets["proposals"]["recipient"].tolist() == ["A"]
+
+
 def test_repair_follows_decisions_and_limits(folder: Path) -> None:
     run("repair", "grids.gpkg", "--decide", "1=B", "-o", "proposals.xlsx")
     rows = pd.read_excel(folder / "proposals.xlsx", sheet_name="proposals", engine="calamine")
