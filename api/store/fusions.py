@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,13 @@ from geo.records import LAYER_NAMES
 from maps.fusion import FusionReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import geopandas as gpd
+    from sqlalchemy import RowMapping
     from sqlalchemy.orm import Session
+
+T = TypeVar("T")
 
 COUNTS = ("household", "business", "institution", "people")
 
@@ -329,6 +332,19 @@ def _fusion(session: Session, version: VersionInfo) -> models.Fusion:
     return found
 
 
+def _read(session: Session, version: VersionInfo, read: Callable[[models.Fusion], T]) -> T:
+    """Return what is read of the fusion of a version by several statements, all of the same one.
+
+    Each statement sees what is committed by then, and a fusion takes the place of another whole: as long as the one
+    that was found is still there, everything read since was its own.
+    """
+    while True:
+        found = _fusion(session, version)
+        answer = read(found)
+        if session.scalar(select(models.Fusion.id).where(models.Fusion.id == found.id)) is not None:
+            return answer
+
+
 def fusion_summary(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
     """Return the figures of a stored fusion.
 
@@ -345,7 +361,10 @@ def fusion_summary(session: Session, territory: str, version: str | None = None)
         No such territory or version, or no fusion of it.
     """
     info = version_within(session, territory, version)
-    found = _fusion(session, info)
+    return _read(session, info, lambda found: _summary(session, info, found))
+
+
+def _summary(session: Session, info: VersionInfo, found: models.Fusion) -> dict[str, Any]:
     kinds = session.execute(
         text(
             """SELECT kind, count(*) AS count, sum(length_m) AS length_m, sum(area_m2) AS area_m2,
@@ -385,7 +404,10 @@ def read_fusion(session: Session, territory: str, version: str | None = None) ->
     NotFoundError
         No such territory or version, or no fusion of it.
     """
-    found = _fusion(session, version_within(session, territory, version))
+    return _read(session, version_within(session, territory, version), lambda found: _frames(session, found))
+
+
+def _frames(session: Session, found: models.Fusion) -> Fusion:
     cells = _frame(session, found.id, "fusion_cell", "cell")
     codes = pd.DataFrame(cells.pop("codes").tolist(), columns=list(found.layers), dtype=object)
     for position, name in enumerate(found.layers, start=1):
@@ -410,7 +432,7 @@ def report_of(session: Session, info: VersionInfo) -> FusionReport:
     NotFoundError
         There is none.
     """
-    found = _fusion(session, info)
+    found, fused = _read(session, info, lambda found: (found, _frames(session, found)))
     options = found.options
     span = options["profile"]["households"]
     levels = levels_of(session, info.territory_id)
@@ -426,7 +448,7 @@ def report_of(session: Session, info: VersionInfo) -> FusionReport:
     status = "" if info.valid_from else "（草稿，未发布）"
     return FusionReport(
         source=[("辖区", find_territory(session, info.territory).name), ("版本", info.code + status)],
-        fused=read_fusion(session, info.territory, info.code),
+        fused=fused,
         layers={layer: names.get(layer) or LAYER_NAMES.get(layer, layer) for layer in found.layers},
         zone_names={
             layer: {zone.code: zone.name for zone in zones if zone.level_id in {each.id for each in some}}
@@ -456,7 +478,10 @@ def _frame(session: Session, fusion_id: int, table: str, order: str) -> gpd.GeoD
 def conflict_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
     """Return the conflicts of a stored fusion by number, with GeoJSON."""
     info = version_within(session, territory, version)
-    found = _fusion(session, info)
+    return {"version": info.code, "conflicts": _read(session, info, lambda found: _conflicts(session, found))}
+
+
+def _conflicts(session: Session, found: models.Fusion) -> list[dict[str, Any]]:
     rows = session.execute(
         text(
             """SELECT number, kind, departments, codes, length_m, area_m2, width_m, household, business, institution,
@@ -468,10 +493,9 @@ def conflict_table(session: Session, territory: str, version: str | None = None)
         ),
         {"id": found.id},
     ).mappings()
-    conflicts = [
+    return [
         {**row, "kind_name": KINDS[row["kind"]][0], "geometry": json.loads(row["geometry"])} for row in rows
     ]
-    return {"version": info.code, "conflicts": conflicts}
 
 
 def crosswalk_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
@@ -483,7 +507,11 @@ def crosswalk_table(session: Session, territory: str, version: str | None = None
 def proposal_collection(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
     """Return the proposed grids of a stored fusion as a GeoJSON FeatureCollection with the version id."""
     info = version_within(session, territory, version)
-    found = _fusion(session, info)
+    grids = _read(session, info, lambda found: _grids(session, found))
+    return {"type": "FeatureCollection", "version": info.code, "features": grids}
+
+
+def _grids(session: Session, found: models.Fusion) -> list[dict[str, Any]]:
     rows = session.execute(
         text(
             """SELECT code, name, kind, "leading", sources, cells, area_m2, household, business, institution, people,
@@ -492,7 +520,7 @@ def proposal_collection(session: Session, territory: str, version: str | None = 
         ),
         {"id": found.id},
     ).mappings()
-    return {"type": "FeatureCollection", "version": info.code, "features": features(rows)}
+    return features(rows)
 
 
 def cell_at(
@@ -506,8 +534,21 @@ def cell_at(
         No fusion, or no cell there.
     """
     info = version_within(session, territory, version)
-    found = _fusion(session, info)
-    row = (
+    row = _read(session, info, lambda found: _cell(session, found, lon, lat))
+    if row is None:
+        raise NotFoundError(
+            f"{lon:.6f}, {lat:.6f} 不在任何单元里。", "no cell there", remedy="请在辖区范围内取点。"
+        )
+    return {
+        "version": info.code,
+        **row,
+        "explanation": REASONS.get(row["reason"] or ""),
+        "geometry": json.loads(row["geometry"]),
+    }
+
+
+def _cell(session: Session, found: models.Fusion, lon: float, lat: float) -> RowMapping | None:
+    return (
         session.execute(
             text(
                 """SELECT cell, codes, grid, reason, estate, inside, area_m2, household, business, institution, people,
@@ -521,13 +562,3 @@ def cell_at(
         .mappings()
         .first()
     )
-    if row is None:
-        raise NotFoundError(
-            f"{lon:.6f}, {lat:.6f} 不在任何单元里。", "no cell there", remedy="请在辖区范围内取点。"
-        )
-    return {
-        "version": info.code,
-        **row,
-        "explanation": REASONS.get(row["reason"] or ""),
-        "geometry": json.loads(row["geometry"]),
-    }

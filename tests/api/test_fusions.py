@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from shapely.geometry import shape
+from sqlalchemy import event
+from sqlalchemy.orm import Session as SessionOf
 
 from api.store import audit, fusions, places, versions
 from api.store.errors import NotFoundError
@@ -18,6 +20,8 @@ from geo.errors import ZonesError
 from geo.fusion import FusionProfile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Web
     from sqlalchemy.orm import Session
 
@@ -79,6 +83,43 @@ def test_a_pinned_cell_goes_where_the_planner_says(session: Session, version: st
         grids = fusions.proposal_collection(session, "town")["features"]
         home = next(g for g in grids if g["id"] == fusions.cell_at(session, "town", *place)["grid"])
         assert home["properties"]["leading"] == [code]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda session: fusions.fusion_summary(session, "town")["grids"],
+        lambda session: len(fusions.conflict_table(session, "town")["conflicts"]),
+        lambda session: len(fusions.proposal_collection(session, "town")["features"]),
+        lambda session: len(fusions.read_fusion(session, "town").cells),
+        lambda session: fusions.cell_at(session, "town", 121.405, 31.065)["area_m2"],
+    ],
+)
+def test_a_reader_never_sees_half_of_a_fusion(
+    session: Session, version: str, read: Callable[[Session], float]
+) -> None:
+    options = FusionOptions(("party", "grid"), profile=ANY_SIZE)
+    fusions.compute_fusion(session, "town", version, options)
+    session.commit()
+    whole = read(session)
+    session.rollback()
+    replaced = []
+
+    def replace(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        """Put another in the place of the fusion that was found, before anything more is read of it."""
+        if "FROM fusion \n" in statement and not replaced:
+            replaced.append(statement)
+            with SessionOf(engine) as other:
+                fusions.compute_fusion(other, "town", version, options)
+                other.commit()
+
+    engine = session.get_bind()
+    event.listen(engine, "after_cursor_execute", replace)
+    try:
+        assert read(session) == whole > 0
+    finally:
+        event.remove(engine, "after_cursor_execute", replace)
+    assert replaced
 
 
 def test_a_pin_is_not_taken_for_other_ground(session: Session, version: str) -> None:
