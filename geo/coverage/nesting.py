@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class Parents:
     def __init__(self, frame: gpd.GeoDataFrame, zones: Zones) -> None:
         """Take parents in; raise ``ZonesError`` or ``MixedReferenceError`` as ``find_faults`` says."""
         self.codes = zone_codes(frame, "上级图层")
-        repeated = sorted({code for code in self.codes if self.codes.count(code) > 1})
+        repeated = sorted(code for code, count in Counter(self.codes).items() if count > 1)
         if repeated:
             raise ZonesError(
                 f"上级图层有重复的编码：{'、'.join(repeated[:_LISTED])}。",
