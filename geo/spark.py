@@ -3,7 +3,7 @@
 A source is one Parquet file or a folder of them. It is cut into *parts* of whole row groups. Each part becomes one file
 of answers, written whole or not at all, which carries its own counts and a fingerprint of what it was computed from. So
 a run that was interrupted continues with the parts that are missing, and one with other zones starts over. Spark
-(``pip install onegrid[spark]``; OneGrid itself on every executor) only spreads the parts: both engines run `run_part`.
+(``pip install -e '.[spark]'``; OneGrid itself on every executor) only spreads the parts: both engines run `run_part`.
 
 Use it from some 100 million points on, or when the points already lie on a cluster's storage; below that one machine
 is done before a cluster has started.

@@ -286,7 +286,9 @@ def spark_session(master: str | None) -> Iterator[Any]:
         from pyspark.sql import SparkSession  # noqa: PLC0415  an optional package
     except ImportError as error:
         raise InvalidRequestError(
-            "没有安装 PySpark。", "pyspark is not installed", remedy="请安装: pip install 'onegrid[spark]'。"
+            "没有安装 PySpark。",
+            "pyspark is not installed",
+            remedy="请在 OneGrid 的目录里安装: .venv/bin/pip install -e '.[spark]'。",
         ) from error
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise InvalidRequestError(

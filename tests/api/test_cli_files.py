@@ -246,7 +246,7 @@ def test_assign_on_spark_says_what_is_missing(folder: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     result = run("assign", str(folder / "points"), "--zones", "order.gpkg", "--engine", "spark")
     assert result.exit_code == 1
-    assert "pipinstall'onegrid[spark]'" in squeezed(result.stderr)
+    assert "pipinstall-e'.[spark]'" in squeezed(result.stderr)
 
 
 def test_assign_by_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

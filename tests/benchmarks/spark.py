@@ -1,6 +1,6 @@
 """The Spark engine on this machine with several executors: answers equal to the local engine's, and the time of both.
 
-PySpark is an optional extra (``pip install onegrid[spark]``) and needs Java 17; without it this topic says so.
+PySpark is an optional extra (``pip install -e '.[spark]'``) and needs Java 17; without it this topic says so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run(report: Report) -> None:
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an optional package
     except ImportError:
-        report.note("PySpark is not installed here (`pip install onegrid[spark]`).")
+        report.note("PySpark is not installed here (`pip install -e '.[spark]'`).")
         return
     report.versions("pyspark", "pyarrow", "numpy")
     root = str(Path(__file__).parents[2])
