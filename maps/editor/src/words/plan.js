@@ -45,6 +45,7 @@ export default {
   "operation.staff": ["调整人员", "Staff set"],
   "operation.renumber": ["重新编码", "Renumbered"],
   "operation.exception": ["登记豁免", "Exception registered"],
+  "operation.adopt": ["采用方案", "Proposal adopted"],
   "tools": ["编辑工具", "Editing tools"],
   "tool.move": ["移动边界", "Move border"],
   "tool.redraw": ["重划", "Redraw"],
