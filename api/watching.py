@@ -85,6 +85,7 @@ class Watching:
         self._watchers: dict[int, set[Watcher]] = {}
         self._seen: dict[int, dict[str, _Seen]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._hears = False
         self._closed = False
 
     def __len__(self) -> int:
@@ -101,8 +102,9 @@ class Watching:
             if self._closed:
                 watcher.tell(CLOSE, {})
             elif self._listening is None or self._listening.done():
+                self._hears = False
                 self._listening = asyncio.get_running_loop().create_task(self._listen(engine))
-            else:
+            elif self._hears:
                 watcher.tell(RESUME, {})
         try:
             yield watcher
@@ -121,12 +123,21 @@ class Watching:
             try:
                 async for told in announcements(engine):
                     if told is BEGUN:
-                        self._tell_all(RESUME)
+                        self._hear(begun=True)
                     else:
                         self.tell(told.plan, told.event, told.data)
             except StoreError as error:
                 _log.warning("listening to plans was interrupted", reason=error.en)
+            self._hear(begun=False)
             await asyncio.sleep(AGAIN_S)
+
+    def _hear(self, *, begun: bool) -> None:
+        """Note whether news are heard, and tell who waits for it: whoever comes later is told at once."""
+        with self._lock:
+            if self._listening is asyncio.current_task():  # and not one that is being cancelled
+                self._hears = begun
+                if begun:
+                    self._tell_all(RESUME)
 
     def tell(self, plan: int, event: str, data: dict[str, Any]) -> None:
         """Give news to everybody who watches a plan, from any thread."""

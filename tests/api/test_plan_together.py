@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import uvicorn
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from api import watching
 from api.routes import events
 from api.store import credentials, drafts, plans
+from api.store.announcements import BEGUN
 from api.store.transactions import transaction
 
 if TYPE_CHECKING:
@@ -213,3 +215,31 @@ def test_a_comment_needs_a_place_on_the_globe(web, plan, point) -> None:
     assert answer.status_code == 422
     with transaction(web.engine) as session:
         assert plans.get_plan(session, plan).status == "open"
+
+
+def test_watchers_are_told_once_and_only_when_nothing_can_be_missed(monkeypatch) -> None:
+    """One that comes while the connection is still being made waits for it, like the one before."""
+    told: list[tuple[watching.Watcher, str]] = []
+    monkeypatch.setattr(watching.Watcher, "tell", lambda self, event, _: told.append((self, event)))
+
+    async def scenario() -> None:
+        ready, begun = asyncio.Event(), asyncio.Event()
+
+        async def slow(_engine):
+            await ready.wait()
+            yield BEGUN
+            begun.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(watching, "announcements", slow)
+        crowd, engine = watching.Watching(), create_engine("postgresql+psycopg://")
+        with crowd.watch(engine, 1) as first, crowd.watch(engine, 1) as second:
+            assert told == []
+            ready.set()
+            await begun.wait()
+            assert len(told) == 2
+            assert {watcher for watcher, _ in told} == {first, second}
+            with crowd.watch(engine, 1) as late:
+                assert told[2:] == [(late, watching.RESUME)]
+
+    asyncio.run(scenario())
