@@ -175,15 +175,9 @@ def _summary(report: FusionReport) -> pd.DataFrame:
         found = fused.conflicts[fused.conflicts["kind"] == kind]
         length = round(float(found["length_m"].sum()), 1)
         rows.append(
-            {
-                "项目": "分歧",
-                "名称": name,
-                "编码": kind,
-                "个数": len(found),
-                **_sums(found),
-                "争议边界(米)": length,
-            }
-        )
+            {"项目": "分歧", "名称": name, "编码": kind, "个数": len(found), **_sums(found),
+             "争议边界(米)": length}
+        )  # fmt: skip
     for lost in fused.unassigned.to_dict("records"):
         name = f"{SUBJECT_NAMES[lost['kind']]}：{UNASSIGNED_NAMES[lost['reason']]}"
         rows.append(
@@ -211,97 +205,77 @@ def _check(sums: Mapping[str, float], whole: Mapping[str, float]) -> str:
 
 
 def _crosswalk(report: FusionReport) -> pd.DataFrame:
-    rows = [
+    frame = report.fused.crosswalk
+    layers, codes = frame["layer"], frame["code"]
+    nowhere = [OUTSIDE if cells else COVERED for cells in frame["cells"]]
+    return pd.DataFrame(
         {
-            "图层": report.layers.get(row["layer"], row["layer"]),
-            "图层编码": row["layer"],
-            "旧网格": NO_ZONE if pd.isna(row["code"]) else row["code"],
-            "旧网格名称": report.zone_names.get(row["layer"], {}).get(row["code"]),
-            "新网格": (OUTSIDE if row["cells"] else COVERED) if pd.isna(row["new"]) else row["new"],
-            "单元数": len(row["cells"]),
-            **_figures(row),
-            **{heading: _percent(row[name]) for name, heading in SHARES.items()},
-        }
-        for row in report.fused.crosswalk.to_dict("records")
-    ]
-    columns = [
-        "图层",
-        "图层编码",
-        "旧网格",
-        "旧网格名称",
-        "新网格",
-        "单元数",
-        *FIGURES.values(),
-        *SHARES.values(),
-    ]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+            "图层": [report.layers.get(layer, layer) for layer in layers],
+            "图层编码": layers,
+            "旧网格": codes.fillna(NO_ZONE),
+            "旧网格名称": [
+                report.zone_names.get(layer, {}).get(code) for layer, code in zip(layers, codes, strict=True)
+            ],
+            "新网格": frame["new"].where(frame["new"].notna(), nowhere),
+            "单元数": frame["cells"].map(len),
+            **_figures(frame),
+            **{heading: _rounded(100 * frame[name].astype(float), 2) for name, heading in SHARES.items()},
+        },
+        dtype=object,
+    )
 
 
 def _conflicts(report: FusionReport) -> pd.DataFrame:
     frame = report.fused.conflicts
     places = frame.geometry.representative_point()
-    rows = [
+    return pd.DataFrame(
         {
-            "序号": number,
-            "类型": KINDS[row["kind"]][0],
-            "涉及图层": "、".join(report.layers.get(code, code) for code in row["departments"]),
-            "各图层网格": _by_layer(report, row["codes"]),
-            "争议边界(米)": round(float(row["length_m"]), 1),
-            "平均宽度(米)": None if row["width_m"] is None else round(float(row["width_m"]), 1),
-            **_figures(row),
-            "经度(CGCS2000)": round(lon, 6),
-            "纬度(CGCS2000)": round(lat, 6),
-            "说明": row["message"],
-        }
-        for number, (row, lon, lat) in enumerate(
-            zip(frame.to_dict("records"), places.x, places.y, strict=True), start=1
-        )
-    ]
-    figures = [heading for name, heading in FIGURES.items() if name in frame]
-    columns = ["序号", "类型", "涉及图层", "各图层网格", "争议边界(米)", "平均宽度(米)", *figures,
-               "经度(CGCS2000)", "纬度(CGCS2000)", "说明"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+            "序号": range(1, len(frame) + 1),
+            "类型": [KINDS[kind][0] for kind in frame["kind"]],
+            "涉及图层": [
+                "、".join(report.layers.get(code, code) for code in codes) for codes in frame["departments"]
+            ],
+            "各图层网格": [_by_layer(report, codes) for codes in frame["codes"]],
+            "争议边界(米)": _rounded(frame["length_m"], 1),
+            "平均宽度(米)": _rounded(frame["width_m"], 1),
+            **_figures(frame),
+            "经度(CGCS2000)": _rounded(places.x, 6),
+            "纬度(CGCS2000)": _rounded(places.y, 6),
+            "说明": frame["message"],
+        },
+        dtype=object,
+    )
 
 
 def _grids(report: FusionReport) -> pd.DataFrame:
-    rows = [
+    frame = report.fused.proposal
+    return pd.DataFrame(
         {
-            "新网格": row["code"],
-            "名称": row["name"],
-            "类型": ZONE_KIND_NAMES[row["kind"]],
-            "主导图层的网格": _listed(row["leading"]),
-            "各图层网格": _by_layer(report, row["sources"]),
-            "单元数": len(row["cells"]),
-            **_figures(row),
-            "越限": row["rule"],
-            "说明": row["explanation"],
-        }
-        for row in report.fused.proposal.to_dict("records")
-    ]
-    columns = [
-        "新网格",
-        "名称",
-        "类型",
-        "主导图层的网格",
-        "各图层网格",
-        "单元数",
-        *FIGURES.values(),
-        "越限",
-        "说明",
-    ]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+            "新网格": frame["code"],
+            "名称": frame["name"],
+            "类型": frame["kind"].map(ZONE_KIND_NAMES),
+            "主导图层的网格": frame["leading"].map(_listed),
+            "各图层网格": [_by_layer(report, codes) for codes in frame["sources"]],
+            "单元数": frame["cells"].map(len),
+            **_figures(frame),
+            "越限": frame["rule"],
+            "说明": frame["explanation"],
+        },
+        dtype=object,
+    )
 
 
-def _figures(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _figures(frame: pd.DataFrame) -> dict[str, list[float | None]]:
+    """Return the figures that a frame has, by heading."""
     return {
-        heading: round(float(row[name]), 2) if name == "area_m2" else row[name]
+        heading: _rounded(frame[name], 2) if name == "area_m2" else frame[name].tolist()
         for name, heading in FIGURES.items()
-        if name in row
+        if name in frame
     }
 
 
-def _percent(share: float | None) -> float | None:
-    return None if share is None or math.isnan(share) else round(100 * share, 2)
+def _rounded(values: pd.Series, digits: int) -> list[float | None]:
+    return [None if math.isnan(value) else round(value, digits) for value in values.astype(float)]
 
 
 def _by_layer(report: FusionReport, codes: Mapping[str, Sequence[str]]) -> str:

@@ -35,7 +35,7 @@ OPERATION_NAMES: Final = {
 
 NOWHERE: Final = "（不在任何网格）"
 
-WIDE_COLUMNS: Final = frozenset(
+WIDE: Final = frozenset(
     {
         "网格编码",
         "网格名称",
@@ -113,7 +113,7 @@ def write_ledger(data: LedgerData) -> bytes:
         (f"明细{number if number > 1 else ''}", part) for number, part in enumerate(parts or [details], 1)
     ]
     tables = [("汇总", _totals(data)), ("按网格", _zones(data)), ("按修改", _edits(data)), *named]
-    return workbook([Sheet(name, table, head, WIDE_COLUMNS) for name, table in tables])
+    return workbook([Sheet(name, table, head, WIDE) for name, table in tables])
 
 
 def _totals(data: LedgerData) -> pd.DataFrame:
