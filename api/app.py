@@ -35,6 +35,7 @@ from api.routes import (
     profiles,
     proposals,
     registers,
+    releases,
     renumberings,
     repairs,
     search,
@@ -123,7 +124,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.add_middleware(Gate, services=services)
     # The limits stand behind the gate: it answers first, and makes a problem of what they say.
     for module in (
-        sessions, territories, versions, zones, stations, faults, circles, lookups, search, jobs, exceptions,
+        sessions, territories, versions, releases, zones, stations, faults, circles, lookups, search, jobs, exceptions,
         briefings, plan_life, ledgers, comparisons, plans, profiles, registers, renumberings, units, proposals,
         comments, events, repairs, fusions, audit, tiles, pages, docs,
     ):  # fmt: skip

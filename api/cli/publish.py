@@ -8,6 +8,7 @@ import typer
 
 from api.cli.assign import Version
 from api.cli.console import out, say, table
+from api.store import releases
 from api.store import versions as store
 from api.store.engine import session
 
@@ -19,7 +20,7 @@ def publish(
 ) -> None:
     """Publish a draft: it holds from now on, and the version before it ends."""
     with session() as opened:
-        info = store.publish(opened, store.get_version(opened, version).code, reason)
+        info = releases.publish_draft(opened, store.get_version(opened, version).code, reason)
     say(f"{info.code} 已发布，自 {info.valid_from:%Y-%m-%d %H:%M:%S} (UTC) 起生效。")
 
 

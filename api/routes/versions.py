@@ -11,7 +11,6 @@ from api.schemas import (
     AnswerBody,
     JobStarted,
     LevelCode,
-    Publishing,
     SubjectKind,
     TerritoryEntry,
     VersionSummary,
@@ -136,14 +135,3 @@ def circles(
     caller.require("planner", found.territory)
     work = actions.circling(found.code, services.settings.walk_speed_mps, caller.actor)
     return JobStarted(job=services.jobs.submit("circles", {"version": found.code}, caller.actor, work))
-
-
-@router.post(
-    "/publish", summary="发布 Publish", responses={**NOT_FOUND, 409: {"description": "已发布，或还不能发布"}}
-)
-def publish(version: PathVersion, body: Publishing, session: Transaction, caller: SignedIn) -> VersionSummary:
-    """发布一个草稿版本，即刻生效，上一版本同时失效。需要发布员角色；检查与分配都要先通过。"""
-    found = versions.get_version(session, version)
-    caller.require("publisher", found.territory)
-    versions.publish(session, found.code, body.reason, caller.name, actor=caller.actor)
-    return VersionSummary(**zones.version_fields(versions.get_version(session, found.code)))

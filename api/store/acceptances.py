@@ -119,7 +119,7 @@ def accept_repair(
             made_by=actor.account,
         )
     )
-    before = _fault_figures(session, info)
+    before = checks.count_faults(session, info)
     audit.record(session, actor, "repair.accept", draft.code, base=info.code, numbers=accepted)
     _refresh(session, draft, info, part(progress, 0.5, 1.0), actor)
     return {
@@ -130,7 +130,7 @@ def accept_repair(
         "zones": len(changed),
         "exceptions": len(registered),
         "faults_before": before,
-        "faults_after": _fault_figures(session, draft),
+        "faults_after": checks.count_faults(session, draft),
     }
 
 
@@ -331,18 +331,6 @@ def _refresh(
     checks.check(session, draft.code, part(progress, 0.0, 0.5), actor=actor)
     if base.run_id is not None:
         assignments.reassign(session, draft.code, base.code, part(progress, 0.5, 1.0), actor=actor)
-
-
-def _fault_figures(session: Session, version: VersionInfo) -> dict[str, int]:
-    row = session.execute(
-        text(
-            """SELECT count(*) FILTER (WHERE severity = 'error') AS errors,
-                      count(*) FILTER (WHERE severity = 'warning') AS warnings
-               FROM fault WHERE version_id = :id"""
-        ),
-        {"id": version.id},
-    ).one()
-    return {"errors": row.errors, "warnings": row.warnings}
 
 
 def undo_repair(

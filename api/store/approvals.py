@@ -1,6 +1,7 @@
-"""A second person's approval of a plan, where the office asks for it.
+"""A second person's approval of a plan, or of a draft that is no plan, where the office asks for it.
 
-An approval is of one revision: it says that this person has seen exactly this. Any later edit needs another.
+An approval of a plan is of one revision, that of a draft version of its zones as they are: it says that this person has
+seen exactly this. Any later edit needs another (`api.store.versions.mark_changed` takes away what a draft had).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from api.store import models
 from api.store.errors import NotPublishableError
 from api.store.plans import ClosedError, get_plan, refuse_closed
 from api.store.refusals import ForbiddenError
+from api.store.versions import require_draft
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,26 +24,28 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from api.store.plans import PlanInfo
+    from api.store.versions import VersionInfo
 
 NONE, ASKED, GIVEN = "none", "asked", "given"
 
 
 @dataclass(frozen=True)
 class Approval:
-    """How far the approval of a plan is.
+    """How far the approval of a plan or a draft is.
 
     Parameters
     ----------
     required
         Whether the office asks for one.
     state
-        ``none``, ``asked`` or ``given``, for the plan as it is now.
+        ``none``, ``asked`` or ``given``, for the plan or draft as it is now.
     asked_by, approved_by
         Display names.
     note
         What the asker said.
     revision
-        The revision that the last asking or approval was about: when it is not the plan's, it no longer counts.
+        The revision that the last asking or approval was about: when it is not the plan's, it no longer counts. None
+        of a draft.
     """
 
     required: bool
@@ -123,6 +127,11 @@ def give(session: Session, number: int, account: int) -> PlanInfo:
             "nobody asked for the approval of this revision",
             remedy="请先由规划员提交审批。",
         )
+    _give(session, row, account)
+    return plan
+
+
+def _give(session: Session, row: models.PlanApproval | models.VersionApproval, account: int) -> None:
     if row.asked_by == account:
         raise ForbiddenError(
             "提交审批的人不能自己审批。", "who asks may not approve", remedy="请由另一位发布员审批。"
@@ -130,7 +139,6 @@ def give(session: Session, number: int, account: int) -> PlanInfo:
     row.given_by = account
     row.given_at = session.scalar(text("SELECT clock_timestamp()"))
     session.flush()
-    return plan
 
 
 def refuse_unapproved(session: Session, plan: PlanInfo, publisher: int | None) -> None:
@@ -170,3 +178,108 @@ def refuse_unapproved(session: Session, plan: PlanInfo, publisher: int | None) -
             "the approver may not publish",
             remedy="请由另一位发布员发布。",
         )
+
+
+# ---- drafts that are no plan: loaded from files, or repaired
+
+
+def approval_of_draft(session: Session, version: VersionInfo) -> Approval:
+    """Return the approval of a draft version."""
+    row = session.execute(
+        text(
+            """SELECT coalesce(r.approval, false) AS required, v.version_id, v.note, v.given_at,
+                      a.display_name AS asked_by, g.display_name AS given_by
+               FROM territory t LEFT JOIN rule_profile r ON r.territory_id = t.id
+               LEFT JOIN version_approval v ON v.version_id = :version
+               LEFT JOIN account a ON a.id = v.asked_by LEFT JOIN account g ON g.id = v.given_by
+               WHERE t.id = :territory"""
+        ),
+        {"version": version.id, "territory": version.territory_id},
+    ).one()
+    state = NONE if row.version_id is None else GIVEN if row.given_at is not None else ASKED
+    return Approval(row.required, state, row.asked_by, row.given_by, row.note or "")
+
+
+def ask_for_draft(session: Session, version: VersionInfo, account: int, note: str = "") -> None:
+    """Ask for approval of a draft version as it is now, in place of what was asked or given before.
+
+    Raises
+    ------
+    PublishedError
+        It is published.
+    """
+    require_draft(version)
+    values = {"note": note, "asked_by": account, "given_by": None, "given_at": None}
+    statement = insert(models.VersionApproval).values(version_id=version.id, **values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["version_id"], set_={**values, "asked_at": text("clock_timestamp()")}
+        )
+    )
+
+
+def give_to_draft(session: Session, version: VersionInfo, account: int) -> None:
+    """Approve a draft version as it is now.
+
+    Raises
+    ------
+    PublishedError
+        It is published.
+    NotPublishableError
+        Nobody has asked, or the zones have changed since.
+    ForbiddenError
+        The account asked for it itself.
+    """
+    require_draft(version)
+    row = _locked(session, version)
+    if row is None:
+        raise NotPublishableError(
+            f"草稿 {version.code} 没有待审批的申请，或申请之后又改动过。",
+            "nobody asked for the approval of this draft as it is",
+            remedy="请先由规划员提交审批。",
+        )
+    _give(session, row, account)
+
+
+def refuse_unapproved_draft(session: Session, version: VersionInfo, publisher: int | None) -> None:
+    """Refuse to publish a draft version that a second person has to approve and has not.
+
+    Parameters
+    ----------
+    session
+        Its transaction keeps the approval until it ends: nobody changes the zones meanwhile.
+    version
+        The draft.
+    publisher
+        Row of the account that publishes; None for the command line.
+
+    Raises
+    ------
+    NotPublishableError
+        No approval of the draft as it is, or only that of the publisher.
+    """
+    row = _locked(session, version)
+    if not approval_of_draft(session, version).required:
+        return
+    if row is None or row.given_at is None:
+        raise NotPublishableError(
+            f"草稿 {version.code} 不能发布：还没有第二人审批。",
+            "a second person's approval of this draft is missing",
+            remedy="请在网页打开这个草稿，点“核对并发布”提交审批，由另一位发布员审批后再发布。",
+        )
+    if publisher is not None and row.given_by == publisher:
+        raise NotPublishableError(
+            f"草稿 {version.code} 不能由审批人自己发布。",
+            "the approver may not publish",
+            remedy="请由另一位发布员发布。",
+        )
+
+
+def _locked(session: Session, version: VersionInfo) -> models.VersionApproval | None:
+    """Return what was asked or given for a draft; whoever changes its zones waits for this transaction's end."""
+    return session.scalar(
+        select(models.VersionApproval)
+        .where(models.VersionApproval.version_id == version.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )

@@ -250,6 +250,19 @@ def list_faults(session: Session, version: str) -> gpd.GeoDataFrame:
     return bulk.geo_frame(rows)
 
 
+def count_faults(session: Session, version: VersionInfo) -> dict[str, int]:
+    """Count the faults of the last check of a version: ``errors, warnings``."""
+    row = session.execute(
+        text(
+            """SELECT count(*) FILTER (WHERE severity = 'error') AS errors,
+                      count(*) FILTER (WHERE severity = 'warning') AS warnings
+               FROM fault WHERE version_id = :id"""
+        ),
+        {"id": version.id},
+    ).one()
+    return {"errors": row.errors, "warnings": row.warnings}
+
+
 def register_exception(
     session: Session,
     territory: str,

@@ -73,6 +73,18 @@ def compare_versions(session: Session, first: str, second: str, level: str) -> d
     }
 
 
+def version_moves(session: Session, a: VersionInfo, b: VersionInfo) -> pd.DataFrame:
+    """Return who is in another zone in the second of two assigned versions of one territory, at any level.
+
+    Returns
+    -------
+    DataFrame
+        One row per subject and level: ``level, subject, kind, from_zone, to_zone`` (None: in no zone).
+    """
+    levels = levels_of(session, a.territory_id)
+    return pd.concat([_moves(session, a, b, level) for level in levels], ignore_index=True)
+
+
 def compare_plan(session: Session, rooms: Rooms, plan: PlanInfo, level: str) -> dict[str, Any]:
     """Compare a level of a plan with its base version, as `compare_versions` does; ``b`` is ``plan-number-revision``.
 
@@ -158,7 +170,7 @@ def _rows(
 def _moves(session: Session, a: VersionInfo, b: VersionInfo, level: StoredLevel) -> pd.DataFrame:
     """Return who is in another zone of a level in the second version, by the runs that readers follow."""
     if a.run_id is None or b.run_id is None:
-        return pd.DataFrame(columns=["level", "kind", "from_zone", "to_zone"])
+        return pd.DataFrame(columns=["level", "subject", "kind", "from_zone", "to_zone"])
     before, after = _homes(session, a, level), _homes(session, b, level)
     both = before.index.intersection(after.index)
     was, now = before.loc[both], after.loc[both]
@@ -169,6 +181,7 @@ def _moves(session: Session, a: VersionInfo, b: VersionInfo, level: StoredLevel)
     return pd.DataFrame(
         {
             "level": level.code,
+            "subject": moved.to_numpy(),
             "kind": kinds.loc[moved].to_numpy(),
             "from_zone": before.loc[moved].to_numpy(),
             "to_zone": after.loc[moved].to_numpy(),

@@ -365,10 +365,19 @@ def gather_ledger(
 # ---- as published
 
 
-def store_moves(session: Session, version: VersionInfo, ledger: Ledger) -> int:
-    """Keep the moves of a plan with the version that it becomes; return how many."""
+def store_moves(session: Session, version: VersionInfo, moves: pd.DataFrame) -> int:
+    """Keep with a version who moved by its publication; return how many.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds them.
+    version
+        The version that comes into force.
+    moves
+        ``level, subject, kind, from_zone, to_zone, revision`` (of the plan's edit; NA: it was no plan).
+    """
     levels = {stored.code: stored.id for stored in levels_of(session, version.territory_id)}
-    moves = ledger.moves
     revisions = moves["revision"].astype(object).where(moves["revision"].notna(), None)
     rows = zip(
         np.full(len(moves), version.id).tolist(),
@@ -398,8 +407,9 @@ def published_ledger(session: Session, version: VersionInfo) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``version, reason, plan`` (number, or None when the version was not made of a plan), ``base, moves`` (``level,
-        kind, from, to, subjects``), ``edits`` (``revision, operation, reason, made_by, made_at, counted``).
+        ``version, reason, plan`` (number, or None when the version was not made of a plan), ``base`` (the version that
+        the moves are counted from; None when there is none or nobody moved), ``moves`` (``level, kind, from, to,
+        subjects``), ``edits`` (``revision, operation, reason, made_by, made_at, counted``).
     """
     plan = session.execute(
         text(
@@ -408,6 +418,14 @@ def published_ledger(session: Session, version: VersionInfo) -> dict[str, Any]:
         ),
         {"version": version.id},
     ).one_or_none()
+    replaced = session.scalar(
+        text(
+            """SELECT b.code FROM version v JOIN version b ON b.territory_id = v.territory_id
+                   AND b.status = 'published' AND b.valid_to = v.valid_from
+               WHERE v.id = :version AND EXISTS (SELECT FROM version_move m WHERE m.version_id = v.id)"""
+        ),
+        {"version": version.id},
+    )
     moves = session.execute(
         text(
             """SELECT l.code AS level, m.kind, m.from_code AS "from", m.to_code AS "to", count(*) AS subjects
@@ -430,7 +448,7 @@ def published_ledger(session: Session, version: VersionInfo) -> dict[str, Any]:
         "version": version.code,
         "reason": version.reason,
         "plan": None if plan is None else plan.id,
-        "base": None if plan is None else plan.base,
+        "base": replaced if plan is None else plan.base,
         "moves": [dict(row._mapping) for row in moves],  # noqa: SLF001  SQLAlchemy's public way to a dict
         "edits": [dict(row._mapping) for row in edits],  # noqa: SLF001
     }

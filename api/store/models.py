@@ -282,6 +282,23 @@ class PlanApproval(Base):
     )
 
 
+class VersionApproval(Base):
+    """A second person's approval of a draft version, asked for or given; whatever changes its zones takes it away."""
+
+    __tablename__ = "version_approval"
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("version.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    note: Mapped[str] = mapped_column(server_default="")
+    asked_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    asked_at: Mapped[datetime] = _now()
+    given_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    given_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("given_by IS DISTINCT FROM asked_by OR given_by IS NULL", name="second_person"),
+    )
+
+
 class Lineage(Base):
     """What became of a code when a version was published: splits, mergers, deletions, new numbers."""
 

@@ -96,7 +96,7 @@ def publish_plan(
     assignments.reassign(session, draft.code, plan.base, part(progress, 0.3, 0.6), actor=actor)
     checks.check(session, draft.code, part(progress, 0.6, 0.8), actor=actor)
     progress(0.8, "保存迁移清单")
-    ledgers.store_moves(session, draft, ledger)
+    ledgers.store_moves(session, draft, ledger.moves)
     progress(0.9, "切换版本")
     published = versions.publish(session, draft.code, reason, account, actor=actor)
     session.execute(

@@ -238,7 +238,7 @@ def add_version(session: Session, territory: str, *, copy_of: VersionInfo | None
 
 
 def mark_changed(session: Session, version: VersionInfo) -> None:
-    """Note that the zones of a draft have changed: what was assigned, checked and fused no longer counts."""
+    """Note that the zones of a draft have changed: what was assigned, checked, fused and approved no longer counts."""
     changed = session.scalar(
         text(
             """UPDATE version SET run_id = NULL, checked_at = NULL
@@ -246,7 +246,8 @@ def mark_changed(session: Session, version: VersionInfo) -> None:
         ),
         {"id": version.id},
     )
-    session.execute(text("DELETE FROM fusion WHERE version_id = :id"), {"id": changed})
+    for table in ("fusion", "version_approval"):
+        session.execute(text(f"DELETE FROM {table} WHERE version_id = :id"), {"id": changed})  # noqa: S608
 
 
 def obstacles(session: Session, version: VersionInfo) -> list[str]:
