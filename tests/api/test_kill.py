@@ -167,22 +167,24 @@ class Held:
         self._point = point
         self._connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [point])
 
-    def wait(self) -> int:
-        """Wait until somebody stands at the point, and return the process of the server that does."""
-        while True:
-            row = self._connection.execute(
-                """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                   AND objid::int8 = (hashtext(%s)::int8 & x'ffffffff'::int8)""",
-                [self._point],
-            ).fetchone()
-            if row is not None:
-                return int(str(row[0]))
+    def wait(self) -> None:
+        """Wait until somebody stands at the point."""
+        while not self._connection.execute(
+            """SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+               AND objid::int8 = (hashtext(%s)::int8 & x'ffffffff'::int8)""",
+            [self._point],
+        ).fetchone():
             os.sched_yield()
 
-    def let_go(self, backend: int) -> None:
-        """Let the held transaction go on, and wait until the server's side of it has ended."""
+    def let_go(self) -> None:
+        """Let the transaction of a killed service go on, and wait until the server's side of that service has ended.
+
+        All of it: the next service takes over the jobs when nobody holds the lock of the one before.
+        """
         self._connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [self._point])
-        while self._connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]).fetchone():
+        others = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+                    AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+        while self._connection.execute(others).fetchone():
             os.sched_yield()
         self._connection.close()
 
@@ -325,20 +327,20 @@ def test_kill_9_of_the_service_while_publishing(house: House) -> None:
     for point in ("zones written", "ledger stored", "new version in force"):
         held = Held(house.cluster, point)
         job = house.publish(plan)
-        backend = held.wait()
+        held.wait()
         # Everybody sees the old version until the very end, and nobody waits.
         assert house.get("lookup", **INSIDE)["version"] == old
         house.kill_service()
-        held.let_go(backend)
+        held.let_go()
         house.serve()
         assert house.get(f"jobs/{job}")["message"] == "服务重启", point
         agree(house, plan, old)
     held = Held(house.cluster, COMMIT)
     job = house.publish(plan)
-    backend = held.wait()
+    held.wait()
     assert house.get("lookup", **INSIDE)["version"] == old
     house.kill_service()
-    held.let_go(backend)  # the server had been told to commit: it does, whoever asked is gone
+    held.let_go()  # the server had been told to commit: it does, whoever asked is gone
     house.serve()
     new = after(old)
     assert house.get(f"jobs/{job}")["result"] == {"version": new}
