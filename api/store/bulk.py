@@ -83,6 +83,45 @@ def copy_rows(
     return count
 
 
+def copy_columns(
+    session: Session, table: str, columns: Mapping[str, Iterable[object]], **same: object
+) -> int:
+    """Write rows that are at hand column by column.
+
+    Parameters
+    ----------
+    session
+        Its transaction holds the rows.
+    table
+        Where to; its columns say in which types the values travel.
+    columns
+        Name → value of each row; None is NULL, a geometry is EWKB.
+    same
+        Name → the value that all rows have.
+
+    Returns
+    -------
+    int
+        How many rows.
+    """
+    types = _types_of(session, table)
+    rows = ((*same.values(), *row) for row in zip(*columns.values(), strict=True))
+    return copy_rows(session, table, {name: types[name] for name in (*same, *columns)}, rows)
+
+
+def _types_of(session: Session, table: str) -> dict[str, str]:
+    found = session.execute(
+        text(
+            """SELECT a.attname AS name,
+                      CASE t.typname WHEN 'geometry' THEN :geometry ELSE format_type(t.oid, NULL) END AS kind
+               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+               WHERE a.attrelid = CAST(:table AS regclass) AND a.attnum > 0"""
+        ),
+        {"table": table, "geometry": GEOMETRY},
+    )
+    return {column.name: column.kind for column in found}
+
+
 def encode_int4_array(values: NDArray[np.int32]) -> bytes:
     """Return a one-dimensional ``int4[]`` without NULLs as PostgreSQL receives it (array_recv in its arrayfuncs.c)."""
     elements = np.empty(len(values), dtype=_ELEMENT)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import pandas as pd
 import shapely
 from psycopg.types.json import Jsonb
@@ -21,7 +20,7 @@ from api.store.progress import Progress, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, version_within
-from api.store.zonesets import features, plain, read_zones
+from api.store.zonesets import column, columns, documents, features, plain, read_zones
 from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse, layer_column
 from geo.records import LAYER_NAMES
 from maps.fusion import FusionReport
@@ -39,53 +38,6 @@ COUNTS = ("household", "business", "institution", "people")
 
 SUMS = (*COUNTS, "people_unknown")
 """Figures of cells and grids: people are summed over households whose number is known."""
-
-_COUNT_TYPES = dict.fromkeys(COUNTS, "int8")
-
-CONFLICT_TYPES = {
-    "fusion_id": "int8",
-    "number": "int8",
-    "kind": "text",
-    "departments": "text[]",
-    "codes": "jsonb",
-    "length_m": "float8",
-    "area_m2": "float8",
-    "width_m": "float8",
-    **_COUNT_TYPES,
-    "message": "text",
-    "message_en": "text",
-    "geom": bulk.GEOMETRY,
-}
-
-GRID_TYPES = {
-    "fusion_id": "int8",
-    "code": "text",
-    "name": "text",
-    "kind": "text",
-    "leading": "text[]",
-    "sources": "jsonb",
-    "cells": "int8[]",
-    "area_m2": "float8",
-    **_COUNT_TYPES,
-    "people_unknown": "int8",
-    "rule": "text",
-    "explanation": "text",
-    "geom": bulk.GEOMETRY,
-}
-
-CELL_TYPES = {
-    "fusion_id": "int8",
-    "cell": "int8",
-    "codes": "jsonb",
-    "grid": "text",
-    "reason": "text",
-    "estate": "bool",
-    "inside": "bool",
-    "area_m2": "float8",
-    **_COUNT_TYPES,
-    "people_unknown": "int8",
-    "geom": bulk.GEOMETRY,
-}
 
 
 @dataclass(frozen=True)
@@ -266,58 +218,42 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _copy(session: Session, fusion_id: int, fused: Fusion, layers: tuple[str, ...]) -> None:
-    conflicts = (
-        (
-            fusion_id,
-            number,
-            row["kind"],
-            list(row["departments"]),
-            Jsonb(plain(row["codes"])),
-            float(row["length_m"]),
-            float(row["area_m2"]),
-            None if np.isnan(row["width_m"]) else float(row["width_m"]),
-            *(int(row[name]) for name in COUNTS),
-            row["message"],
-            row["message_en"],
-            bulk.to_ewkb([row["geometry"]])[0],
-        )
-        for number, row in enumerate(fused.conflicts.to_dict("records"), start=1)
+    conflicts, grids, cells = fused.conflicts, fused.proposal, fused.cells
+    bulk.copy_columns(
+        session,
+        "fusion_conflict",
+        {
+            "number": range(1, len(conflicts) + 1),
+            "departments": map(list, conflicts["departments"]),
+            "codes": documents(conflicts, "codes", {}),
+            **columns(conflicts, "kind", "length_m", "area_m2", "width_m", *COUNTS, "message", "message_en"),
+            "geom": bulk.to_ewkb(conflicts.geometry),
+        },
+        fusion_id=fusion_id,
     )
-    bulk.copy_rows(session, "fusion_conflict", CONFLICT_TYPES, conflicts)
-    grids = (
-        (
-            fusion_id,
-            row["code"],
-            row["name"],
-            row["kind"],
-            list(row["leading"]),
-            Jsonb(plain(row["sources"])),
-            [int(cell) for cell in row["cells"]],
-            float(row["area_m2"]),
-            *(int(row[name]) for name in SUMS),
-            row["rule"],
-            row["explanation"],
-            bulk.to_ewkb([row["geometry"]])[0],
-        )
-        for row in fused.proposal.to_dict("records")
+    bulk.copy_columns(
+        session,
+        "fusion_grid",
+        {
+            "leading": map(list, grids["leading"]),
+            "sources": documents(grids, "sources", {}),
+            "cells": ([int(cell) for cell in each] for each in grids["cells"]),
+            **columns(grids, "code", "name", "kind", "area_m2", *SUMS, "rule", "explanation"),
+            "geom": bulk.to_ewkb(grids.geometry),
+        },
+        fusion_id=fusion_id,
     )
-    bulk.copy_rows(session, "fusion_grid", GRID_TYPES, grids)
-    cells = (
-        (
-            fusion_id,
-            int(row["cell"]),
-            Jsonb({name: plain(row[layer_column(name)]) for name in layers}),
-            plain(row["grid"]),
-            plain(row["reason"]),
-            bool(row["estate"]),
-            bool(row["inside"]),
-            float(row["area_m2"]),
-            *(int(row[name]) for name in SUMS),
-            bulk.to_ewkb([row["geometry"]])[0],
-        )
-        for row in fused.cells.to_dict("records")
+    codes = zip(*(column(cells, layer_column(name)) for name in layers), strict=True)
+    bulk.copy_columns(
+        session,
+        "fusion_cell",
+        {
+            "codes": (Jsonb(dict(zip(layers, each, strict=True))) for each in codes),
+            **columns(cells, "cell", "grid", "reason", "estate", "inside", "area_m2", *SUMS),
+            "geom": bulk.to_ewkb(cells.geometry),
+        },
+        fusion_id=fusion_id,
     )
-    bulk.copy_rows(session, "fusion_cell", CELL_TYPES, cells)
 
 
 def _fusion(session: Session, version: VersionInfo) -> models.Fusion:

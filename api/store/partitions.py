@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import shapely
-from psycopg.types.json import Jsonb
 from sqlalchemy import select, text
 
 from api.store import adoptions, audit, bulk, models, profiles
@@ -18,7 +17,7 @@ from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import boundary_of, levels_of
 from api.store.versions import version_within
-from api.store.zonesets import features, plain, read_zones
+from api.store.zonesets import columns, documents, features, plain, read_zones
 from geo.crs import INTERNAL_CRS
 from geo.partition import Place, Proposal, ProposalOptions, propose
 
@@ -31,21 +30,6 @@ if TYPE_CHECKING:
 
 KEPT = 20
 """Proposals kept of a version: the oldest go when more are made."""
-
-_ZONE_TYPES = {
-    "proposal_id": "int8",
-    "code": "text",
-    "name": "text",
-    "kind": "text",
-    "parent": "text",
-    "before": "text",
-    "household": "int8",
-    "area_m2": "float8",
-    "compactness": "float8",
-    "note": "text",
-    "attributes": "jsonb",
-    "geom": bulk.GEOMETRY,
-}
 
 
 @dataclass(frozen=True)
@@ -266,24 +250,17 @@ def figures_of(made: Proposal, request: PartitionRequest) -> dict[str, Any]:
 
 
 def _copy(session: Session, proposal: int, made: Proposal) -> None:
-    rows = (
-        (
-            proposal,
-            row["code"],
-            row["name"],
-            row["kind"],
-            plain(row["parent"]),
-            plain(row["before"]),
-            int(row["household"]),
-            float(row["area_m2"]),
-            float(row["compactness"]),
-            row["note"],
-            Jsonb(plain(row["attributes"])),
-            bulk.to_ewkb([row["geometry"]])[0],
-        )
-        for row in made.zones.to_dict("records")
+    figures = ("household", "area_m2", "compactness")
+    bulk.copy_columns(
+        session,
+        "partition_zone",
+        {
+            **columns(made.zones, "code", "name", "kind", "parent", "before", *figures, "note"),
+            "attributes": documents(made.zones, "attributes", {}),
+            "geom": bulk.to_ewkb(made.zones.geometry),
+        },
+        proposal_id=proposal,
     )
-    bulk.copy_rows(session, "partition_zone", _ZONE_TYPES, rows)
 
 
 def _forget_old(session: Session, info: VersionInfo) -> None:

@@ -68,6 +68,11 @@ def column(frame: pd.DataFrame, name: str) -> list[Any]:
     return [None if absent else value for value, absent in zip(values, missing, strict=True)]
 
 
+def columns(frame: pd.DataFrame, *names: str) -> dict[str, list[Any]]:
+    """Return several columns by name, each as `column` does."""
+    return {name: column(frame, name) for name in names}
+
+
 def documents(frame: pd.DataFrame, name: str, empty: object) -> list[Jsonb]:
     """Return a column of dicts or lists as JSON documents; missing ones as ``empty``."""
     blank = Jsonb(empty)
@@ -147,34 +152,23 @@ def _copy_level(
     zones: gpd.GeoDataFrame,
 ) -> int:
     parents = _parent_ids(session, version, level, levels, zones)
-    rows = zip(
-        [version.id] * len(zones),
-        [level.id] * len(zones),
-        parents,
-        zones["code"].astype(str),
-        zones["name"].astype(str),
-        [kind or "general" for kind in column(zones, "kind")],
-        documents(zones, "staff", []),
-        documents(zones, "attributes", {}),
-        zones["_area"].astype(float),
-        zones["_perimeter"].astype(float),
-        bulk.to_ewkb(bulk.to_multi(zones.geometry.to_numpy())),
-        strict=True,
+    return bulk.copy_columns(
+        session,
+        "zone",
+        {
+            "parent_id": parents,
+            "code": zones["code"].astype(str),
+            "name": zones["name"].astype(str),
+            "kind": (kind or "general" for kind in column(zones, "kind")),
+            "staff": documents(zones, "staff", []),
+            "attributes": documents(zones, "attributes", {}),
+            "area_m2": zones["_area"].astype(float),
+            "perimeter_m": zones["_perimeter"].astype(float),
+            "geom": bulk.to_ewkb(bulk.to_multi(zones.geometry.to_numpy())),
+        },
+        version_id=version.id,
+        level_id=level.id,
     )
-    types = {
-        "version_id": "int8",
-        "level_id": "int8",
-        "parent_id": "int8",
-        "code": "text",
-        "name": "text",
-        "kind": "text",
-        "staff": "jsonb",
-        "attributes": "jsonb",
-        "area_m2": "float8",
-        "perimeter_m": "float8",
-        "geom": bulk.GEOMETRY,
-    }
-    return bulk.copy_rows(session, "zone", types, rows)
 
 
 def _parent_ids(
