@@ -80,6 +80,20 @@ export interface Version {
   fused_at: string | null;
 }
 
+/** What publishing a draft that is no plan would do, and what stands against it. */
+export interface Readiness {
+  version: string;
+  /** The version that it would replace; null before the first. */
+  in_force: string | null;
+  levels: { level: string; name: string; new: number; gone: number; redrawn: number; described: number; same: number }[];
+  /** null: not assigned. */
+  moves: Move[] | null;
+  faults_before: { errors: number; warnings: number } | null;
+  faults_after: { errors: number; warnings: number } | null;
+  obstacles: string[];
+  approval: NonNullable<PlanEntry["approval"]>;
+}
+
 export interface Person {
   role: string | null;
   name: string | null;

@@ -1,4 +1,5 @@
 // Words of the page: Chinese first, English by a switch. The service's own messages come in both languages.
+import drafts from "./words/drafts.js";
 import fusion from "./words/fusion.js";
 import page from "./words/page.js";
 import panels from "./words/panels.js";
@@ -10,7 +11,7 @@ import tools from "./words/tools.js";
 /** @typedef {"zh" | "en"} Language */
 
 /** @type {Record<string, [zh: string, en: string]>} */
-const WORDS = { ...page, ...panels, ...plan, ...repairs, ...fusion, ...tools, ...register };
+const WORDS = { ...page, ...panels, ...plan, ...drafts, ...repairs, ...fusion, ...tools, ...register };
 
 let current = /** @type {Language} */ ("zh");
 

@@ -14,6 +14,7 @@ import { pickedAfterEdit } from "./plan/picking.js";
 import { Profiles } from "./plan/profiles.js";
 import { Proposing } from "./plan/proposing.js";
 import { Publishing } from "./plan/publishing.js";
+import { Releasing } from "./plan/releasing.js";
 import { isStale, Sending } from "./plan/sending.js";
 import { editOf, gestureOf, keptBy, pickedAfter, toolOf } from "./plan/tools.js";
 import { t } from "./language.js";
@@ -70,6 +71,7 @@ export class Workbench {
     this.sending = new Sending(this);
     this.operations = new Operations(this);
     this.publishing = new Publishing(this);
+    this.releasing = new Releasing(this);
     this.company = new Company(this);
     this.comparing = new Comparing(this);
     this.proposing = new Proposing(this);

@@ -29,7 +29,7 @@ export function sidePanel(store, actions, { repairing, fusing, bench }) {
   const pages = {
     details: details(store, actions, bench),
     zones: zoneTable(store, actions, { id: "zones", planned: false }),
-    faults: faultList(store, actions, repairing),
+    faults: faultList(store, actions, repairing, bench.releasing),
     fusion: fusionPanel(store, fusing),
     stations: stationList(store, actions),
     reconciliation: reconciliation(store),

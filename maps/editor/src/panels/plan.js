@@ -19,8 +19,12 @@ export function flowTable(store, moves, level) {
   const names = new Map((store.state.zones ?? []).map(({ code, name }) => [code, name]));
   const flows = flowsOf(moves, level);
   if (flows.length === 0) return h("p", { class: "hint" }, t("moves.none"));
-  const place = (/** @type {string | null} */ code) =>
-    code === null ? t("moves.nowhere") : [names.get(code) ?? t("moves.gone"), h("small", { class: "block" }, code)];
+  // Of another level than the one that is listed only codes are known.
+  const named = level === store.state.level;
+  const place = (/** @type {string | null} */ code) => {
+    if (code === null) return t("moves.nowhere");
+    return named ? [names.get(code) ?? t("moves.gone"), h("small", { class: "block" }, code)] : code;
+  };
   return h(
     "table",
     { class: "plain moves" },

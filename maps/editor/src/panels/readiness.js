@@ -32,13 +32,21 @@ export function readiness({ plan, zones, faults, level, me }, waiting) {
         ),
     ),
     point(errors === 0 ? "done" : "warn", errors === 0 ? t("ready.faults.none") : t("ready.faults", errors)),
-    approval?.required && isApprover(approval, me) && point("bad", t("ready.approver")),
-    approval?.required &&
-      point(
-        approval.state === "given" ? "done" : "bad",
-        approval.state === "given" ? t("ready.approved", approval.approved_by ?? "") : approval.state === "asked" ? t("ready.asked", approval.asked_by ?? "") : t("ready.unapproved"),
-      ),
+    approvalPoints(approval, me),
   );
+}
+
+/** How far a second person's approval is, where the office asks for it.
+ * @param {import("../contract").PlanEntry["approval"]} approval
+ * @param {import("../contract").Me | null} me
+ */
+export function approvalPoints(approval, me) {
+  if (!approval?.required) return null;
+  const { state, approved_by, asked_by } = approval;
+  return [
+    isApprover(approval, me) && point("bad", t("ready.approver")),
+    point(state === "given" ? "done" : "bad", state === "given" ? t("ready.approved", approved_by ?? "") : state === "asked" ? t("ready.asked", asked_by ?? "") : t("ready.unapproved")),
+  ];
 }
 
 /** Whether somebody has approved the plan, and so may not publish it.
@@ -48,4 +56,4 @@ export function readiness({ plan, zones, faults, level, me }, waiting) {
 export const isApprover = (approval, me) => approval?.state === "given" && me !== null && approval.approved_by === (me.display_name || me.name);
 
 /** @param {"done" | "warn" | "bad"} kind @param {string} text @param {import("../dom").Child} [more] */
-const point = (kind, text, more) => h("li", { class: kind }, h("span", {}, text), more);
+export const point = (kind, text, more) => h("li", { class: kind }, h("span", {}, text), more);

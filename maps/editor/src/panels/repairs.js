@@ -15,8 +15,8 @@ import { progress } from "./progress.js";
  * @typedef {import("../contract-fusion").RepairProposal} RepairProposal
  */
 
-/** @param {Store} store @param {Actions} actions @param {Repairing} repairing */
-export function faultList(store, actions, repairing) {
+/** @param {Store} store @param {Actions} actions @param {Repairing} repairing @param {import("../plan/releasing").Releasing} releasing */
+export function faultList(store, actions, repairing, releasing) {
   const panel = h("div", { class: "list repairs" });
   /** What is entered into the options stays until there are other proposals. */
   const options = { open: false, of: "", form: h("form") };
@@ -29,7 +29,7 @@ export function faultList(store, actions, repairing) {
     const scrolled = page?.scrollTop ?? 0;
     fill(
       panel,
-      born(store, repairing),
+      born(store, repairing, releasing),
       faults.length === 0 && h("p", { class: "hint" }, version.checked_at ? t("faults.none") : t("faults.unchecked")),
       faults.length > 0 && [
         h("div", { class: "list-head" }, filters(store, repairing)),
@@ -43,7 +43,7 @@ export function faultList(store, actions, repairing) {
     looked = subject;
   };
   const redraw = redrawing(panel, draw);
-  store.on(["faults", "version", "language", "repair", "me", "subject", "tab"], redraw);
+  store.on(["faults", "version", "language", "repair", "me", "subject", "tab", "job"], redraw);
   redraw();
   return panel;
 }
@@ -74,18 +74,23 @@ function applying(store, repairing) {
   );
 }
 
-/** In a draft that repairs were accepted into: what it is, and the way back. @param {Store} store @param {Repairing} repairing */
-function born(store, repairing) {
-  const { version, repair } = store.state;
+/** What repairs were accepted into: what it is, the way back, and the way into force.
+ * @param {Store} store
+ * @param {Repairing} repairing
+ * @param {import("../plan/releasing").Releasing} releasing
+ */
+function born(store, repairing, releasing) {
+  const { version, repair, job } = store.state;
   if (!version?.repaired) return null;
   const { base, numbers, made_by, made_at, undone_at } = version.repaired;
   const done = repair?.done;
-  const busy = Boolean(repair?.job);
+  const busy = Boolean(repair?.job || job);
+  const draft = version.status === "draft";
   return h(
     "section",
     { class: "repaired", id: "repaired" },
-    h("h3", {}, undone_at ? t("repaired.undone", version.version) : t("repaired.title", version.version, numbers.length)),
-    h("p", { class: "hint" }, undone_at ? t("repaired.undone.lead", base, figures.moment(undone_at)) : t("repaired.lead", base, made_by, figures.moment(made_at), version.version)),
+    h("h3", {}, undone_at ? t("repaired.undone", version.version) : t(draft ? "repaired.title" : "repaired.published", version.version, numbers.length)),
+    h("p", { class: "hint" }, undone_at ? t("repaired.undone.lead", base, figures.moment(undone_at)) : t(draft ? "repaired.lead" : "repaired.published.lead", base, made_by, figures.moment(made_at), figures.moment(version.valid_from))),
     done && h("p", { class: "number", id: "repair-result" }, t("repaired.faults", done.faults_before.errors, done.faults_after.errors, done.zones)),
     done && done.refused.length > 0 && [
       h("p", { class: "hint" }, t("repaired.refused", done.refused.length)),
@@ -95,7 +100,8 @@ function born(store, repairing) {
       "div",
       { class: "buttons" },
       h("button", { type: "button", class: "button", disabled: busy, onclick: () => repairing.open(base) }, t("repaired.back", base)),
-      !undone_at && version.status === "draft" && repairing.may && h("button", { type: "button", class: "button", id: "repair-undo", disabled: busy, onclick: () => repairing.undo() }, t("repaired.undo")),
+      !undone_at && releasing.may && h("button", { type: "button", class: "button main", id: "repair-release", disabled: busy, onclick: () => releasing.review() }, t("draft.review")),
+      !undone_at && draft && repairing.may && h("button", { type: "button", class: "button", id: "repair-undo", disabled: busy, onclick: () => repairing.undo() }, t("repaired.undo")),
     ),
   );
 }

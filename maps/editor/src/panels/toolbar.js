@@ -26,7 +26,8 @@ export function toolbar(store, bench) {
   const propose = h("button", { type: "button", class: "button", id: "propose-start", onclick: () => void bench.proposing.start() });
   const plan = menu("plan-menu", h("span", {}), () => planCommands(store, bench));
   const publish = h("button", { type: "button", class: "button main", id: "publish", onclick: () => void (bench.mayPublish ? bench.publishing.publish() : bench.publishing.approve()) });
-  const row = h("div", { class: "desk", id: "desk" }, bar, h("i", { class: "spring" }), compare, propose, checks, plan, publish);
+  const release = h("button", { type: "button", class: "button main", id: "draft-review", onclick: () => void bench.releasing.review() });
+  const row = h("div", { class: "desk", id: "desk" }, bar, h("i", { class: "spring" }), compare, propose, checks, plan, publish, release);
   const toggleCompare = () => (store.state.compared ? bench.comparing.close() : bench.comparing.start());
   /** @param {string} id @param {string} path @param {string} key @param {() => void} onclick @param {boolean} [pressed] */
   const button = (id, path, key, onclick, pressed) =>
@@ -80,6 +81,10 @@ export function toolbar(store, bench) {
     fill(publish, t(bench.mayPublish ? "publish" : opened?.approval?.state === "asked" ? "approval.asked" : "approval.ask"));
     publish.hidden = !bench.mayPublish && !(bench.mayEdit && opened?.approval);
     publish.disabled = job !== null;
+    fill(release, t("draft.review"));
+    release.title = version ? t("draft.review.hint", version.version) : "";
+    release.hidden = !bench.releasing.may;
+    release.disabled = job !== null;
     if (held.startsWith("tool-")) document.getElementById(held)?.focus();
   };
   const count = () => {
