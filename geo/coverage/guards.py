@@ -73,6 +73,14 @@ def into_parent(code: str, parent: str) -> Refusal:
     return Refusal(f"网格 {code} 会跨到上级 {parent}", f"zone {code} would reach into parent {parent}")
 
 
+def beyond_fault(code: str) -> Refusal:
+    """Return the refusal to change a zone that has no part in a fault."""
+    return Refusal(
+        f"与这处问题无关的网格 {code} 会跟着改变",
+        f"zone {code} would change too, though it has no part in this fault",
+    )
+
+
 def beyond_cap(code: str, change: float, cap: float) -> Refusal:
     """Return the refusal to change a zone by more than a cap (both as shares of its area)."""
     return Refusal(

@@ -1,12 +1,15 @@
 """Redraw a few zones around one fault, with every vertex of their borders shared.
 
 The borders of these zones and the outline of the fault are noded on the grid on which coordinates stand (1e-8 degrees,
-or 0.1 mm), which cuts their land into faces. Each face is given to the zone that should have it, and each zone is the
-union of its faces. So neighbours come out with the same vertices by construction, nothing that no decision names moves
-by more than half a step of the grid, and a face that nobody decided about stays with whom it was, gap or overlap.
+or 0.1 mm), which cuts their land into faces. Each face is given to the zone that should have it. ``coverage_clean``
+then makes a coverage of the land so divided: the faces as thin as the grid that rounding left go to whoever lies along
+them most, and neighbours come out with the same vertices. Nothing that no decision names moves by more than the grid,
+and a face that nobody decided about stays with whom it was, gap or overlap.
 
-``shapely.coverage_clean`` does all at once what is done here fault by fault, but it also makes zones EMPTY that lie in
-others, cuts necks by snapping and fills real holes (GEOS #1525, #1476); tests hold these cases against this module.
+Given whole zones with their faults, ``shapely.coverage_clean`` decides by itself: it makes zones EMPTY that lie in
+others, cuts necks by snapping and fills real holes (GEOS #1525, #1476). So it is given only land that is divided
+already, snaps nothing, closes nothing wider than the grid, and what it returns must pass the guards; tests hold the
+known cases against this module.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 GRID_DEG = 1e-8
 GRID_M = 1e-4
+
+_THIN = 4
+"""Widest that a face made by rounding can be, in steps of the grid."""
 
 Decision = frozenset[int]
 """Rows of the zones that hold a face."""
@@ -72,6 +78,24 @@ class Redrawn:
     moved: shapely.Geometry
     parties: Decision
 
+    def disturbed(self, before: Geometries, grid: float) -> int | None:
+        """Return the row of a zone that neither loses nor gets land of the fault and yet has other land, or None.
+
+        Rounding moves a border by half a step of the grid, a face as thin as the grid by a few.
+
+        Parameters
+        ----------
+        before
+            All zones before (n,).
+        grid
+            Step of the grid.
+        """
+        for row in sorted(self.shapes.keys() - self.parties):
+            slack = (_THIN + 1) * grid * shapely.length(before[row])
+            if shapely.area(shapely.symmetric_difference(before[row], self.shapes[row])) > slack:
+                return row
+        return None
+
 
 @dataclass(frozen=True)
 class Around:
@@ -108,11 +132,10 @@ class Around:
         moved = [at for at in np.flatnonzero(inside) if holders[at] != after[at]]
         parties = frozenset[int]().union(*(holders[at] ^ after[at] for at in moved))
         land = shapely.union_all(faces[moved])
-        after = self._hairs_given(faces, after, inside)
+        held, pieces = self._cleaned(faces, after, inside)
         changed = {}
         for row, shape in self.shapes.items():
-            own = faces[np.array([row in held for held in after], dtype=bool)]
-            new = _union(own)
+            new = _union(pieces[np.array([row in rows for rows in held], dtype=bool)])
             if not shapely.equals_exact(shapely.normalize(new), shapely.normalize(shape)):
                 changed[row] = new
         return Redrawn(changed, land, parties)
@@ -127,18 +150,20 @@ class Around:
         held = shapely.intersects(shapes[None, :], centres[:, None])
         return faces, [frozenset(int(row) for row in rows[which]) for which in held]
 
-    def _hairs_given(self, faces: Geometries, after: list[Decision], inside: Bools) -> list[Decision]:
-        """Give faces as thin as the grid, which rounding made, to one zone: the one beside, or the first."""
-        thin = shapely.is_empty(shapely.buffer(faces, -2 * self.grid, quad_segs=1))
-        for at in np.flatnonzero(thin & ~inside):
-            if len(after[at]) == 0:
-                shared = _shared(faces, at)
-                shared[[number for number, held in enumerate(after) if len(held) != 1]] = 0
-                if shared.max() > 0:
-                    after[at] = after[int(shared.argmax())]
-            elif len(after[at]) > 1:
-                after[at] = frozenset([min(after[at])])
-        return after
+    def _cleaned(
+        self, faces: Geometries, after: list[Decision], inside: Bools
+    ) -> tuple[list[Decision], Geometries]:
+        """Return sets of holders and what each holds, without the faces as thin as the grid, which rounding made."""
+        thin = shapely.is_empty(shapely.buffer(faces, -_THIN / 2 * self.grid, quad_segs=1)) & ~inside
+        own: dict[Decision, list[int]] = defaultdict(list)
+        for at, rows in enumerate(after):
+            if len(rows) == 1 or (rows and not thin[at]):
+                own[rows].append(at)
+        pieces = np.array([_union(faces[at]) for at in own.values()], dtype=object)
+        cleaned: Geometries = shapely.coverage_clean(  # type: ignore[attr-defined]  # newer than its stubs
+            pieces, gap_width=_THIN * self.grid, snapping_distance=0
+        )
+        return list(own), cleaned
 
 
 def _shared(faces: Geometries, at: np.integer[Any]) -> Floats:

@@ -25,7 +25,7 @@ from geo.coverage.decisions import (
     recipients,
 )
 from geo.coverage.findings import Finding, Tolerances
-from geo.coverage.guards import Refusal, beyond_cap, into_parent
+from geo.coverage.guards import Refusal, beyond_cap, beyond_fault, into_parent
 from geo.coverage.origins import Origins
 from geo.coverage.plane import widths
 from geo.coverage.redraw import Around, Redrawn, grid_of, on_grid
@@ -295,7 +295,8 @@ class Work:
             why = self.request.guards.objection(codes[row], before, after)
             if why is not None:
                 return why
-        return None
+        disturbed = redrawn.disturbed(self.shapes, self.grid)
+        return None if disturbed is None else beyond_fault(codes[disturbed])
 
     def _act(
         self,

@@ -342,6 +342,41 @@ def test_real_holes_stay() -> None:
     assert find_faults(done.zones, TERRITORY).geometry[0].equals(lake)
 
 
+def swallowed(pieces: list[shapely.Geometry]) -> list[shapely.Geometry]:
+    """Make one piece EMPTY, as GEOS #1525 does."""
+    return [*pieces[:-1], shapely.Polygon()]
+
+
+def cut(pieces: list[shapely.Geometry]) -> list[shapely.Geometry]:
+    """Cut each piece in two, as GEOS #1476 does with necks."""
+    west, _, east, _ = shapely.total_bounds(pieces)
+    lines = [shapely.LineString([(west, at.centroid.y), (east, at.centroid.y)]) for at in pieces]
+    return [piece.difference(line.buffer(1e-7)) for piece, line in zip(pieces, lines, strict=True)]
+
+
+def shifted(pieces: list[shapely.Geometry]) -> list[shapely.Geometry]:
+    """Move every border by about a metre."""
+    return [shapely.transform(piece, lambda points: points + 1e-5) for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"), [(swallowed, "会消失"), (cut, "会断成几块"), (shifted, "无关的网格")]
+)
+def test_what_coverage_clean_must_not_do_is_stopped_and_told(monkeypatch, harm, reason: str) -> None:
+    shapes = board()
+    shapes["a1"] = widened(shapes["a1"], 1)
+    zones = frame(shapes)
+    clean = shapely.coverage_clean
+    monkeypatch.setattr(
+        shapely, "coverage_clean", lambda pieces, **limits: np.array(harm(list(clean(pieces, **limits))))
+    )
+    done = repair(zones, TERRITORY)
+    assert done.actions.empty
+    assert done.refused.kind.tolist() == ["overlap"]
+    assert reason in done.refused.reason[0]
+    assert same(done.zones, zones)
+
+
 # --- laws, on cities with faults of every kind that can be repaired
 
 
