@@ -1,4 +1,4 @@
-"""The migrated tables are the tables of models.py, and an upgrade from any revision ends at the same ones."""
+"""The migrated tables are those of api.store.models, and an upgrade from any revision ends at the same ones."""
 
 from __future__ import annotations
 
