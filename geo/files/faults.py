@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from geo.errors import BadRecordsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
 
 FAULT_COLUMNS = ["file", "row", "column", "value", "problem", "remedy"]
+ERROR_CELL = "单元格是出错值", "请改正公式，或直接填写实际的值。"
+"""Problem and remedy of a cell such as ``#N/A``."""
+
 _LONGEST_VALUE = 80
 
 
@@ -85,6 +90,11 @@ class FaultList:
         part["remedy"] = remedy
         self._parts.append(part)
 
+    def add_lines(self, lines: Iterable[tuple[int, str, str, str, str]]) -> None:
+        """Add what the reader of the format found: ``(row, column, value, problem, remedy)``."""
+        for row, column, value, problem, remedy in lines:
+            self.add(np.array([row]), column, [value], problem, remedy)
+
     def add_fatal(self, column: str, value: object, problem: str, remedy: str) -> None:
         """Add a fault of the file as a whole, at its headings, which no skipping of rows can mend."""
         self.add(np.array([self.header]), column, [value], problem, remedy)
@@ -112,6 +122,37 @@ def empty_faults() -> pd.DataFrame:
     return pd.DataFrame(
         {name: pd.Series(dtype="int64" if name == "row" else "str") for name in FAULT_COLUMNS}
     )
+
+
+def bad_records(file: str, parts: Sequence[pd.DataFrame], *, mendable: bool = True) -> BadRecordsError:
+    """Return the error that tells all faults of a file.
+
+    Parameters
+    ----------
+    file
+        Its name.
+    parts
+        The faults, one frame at least.
+    mendable
+        Whether rows can be skipped: not where something is wrong with the file as a whole.
+    """
+    faults = pd.concat(parts, ignore_index=True)
+    rows = faults["row"].nunique()
+    much = f"有 {rows:,} 行不合格" if mendable else "不能读取"
+    skip = "；载入和分配时可加 --skip-bad-rows 跳过不合格的行" if mendable else ""
+    return BadRecordsError(
+        f"“{file}”{much}，共 {len(faults):,} 处问题；第一处：{_told(faults.iloc[0])}。",
+        f"{len(faults):,} faults in {rows:,} rows of {file}",
+        faults=faults,
+        remedy=f"请按清单改正后重试{skip}。",
+    )
+
+
+def _told(fault: pd.Series[Any]) -> str:
+    place = f"第 {fault['row']} 行" if fault["row"] else ""
+    column = f"“{fault['column']}”列：" if fault["column"] else "："
+    value = f"（{fault['value']}）" if fault["value"] else ""
+    return f"{place}{column}{fault['problem']}{value}"
 
 
 def _is_missing(value: object) -> bool:

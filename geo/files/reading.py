@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from geo.errors import FileFormatError
-from geo.files.faults import Loaded
+from geo.files.faults import FaultList, Loaded, bad_records
 from geo.files.session import CSV_SUFFIXES, EXCEL_SUFFIXES, Session, check_readable
 from geo.files.tables import read_csv, read_excel
 
@@ -178,6 +178,9 @@ def read_table(path: Path | str, *, sheet: str | None = None, encoding: str | No
 
     Raises
     ------
+    BadRecordsError
+        With all lines that are no rows, and cells that hold an error, a formula without a result, or a number or date
+        that was no number or date.
     FileFormatError
         The file is no table, or cannot be opened.
     """
@@ -194,4 +197,11 @@ def read_table(path: Path | str, *, sheet: str | None = None, encoding: str | No
             f"{path.name} is no table",
             remedy=f"可读：{'、'.join((*EXCEL_SUFFIXES, *CSV_SUFFIXES))}。",
         )
-    return pd.concat([chunk.table for chunk in chunks], ignore_index=True)
+    faults = FaultList(path.name)
+    tables = []
+    for chunk in chunks:
+        faults.add_lines(chunk.faults)
+        tables.append(chunk.table)
+    if len(faults):
+        raise bad_records(path.name, [faults.frame()], mendable=False)
+    return pd.concat(tables, ignore_index=True)

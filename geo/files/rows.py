@@ -12,6 +12,8 @@ import pandas as pd
 
 from geo.files.encodings import DAMAGED
 from geo.files.extracts import WALKABLE
+from geo.files.faults import ERROR_CELL
+from geo.files.formulas import ERROR_VALUE
 from geo.files.shapes import numbers
 from geo.files.words import KIND_WORDS, LAYER_WORDS, LEVEL_WORDS, PHONE_HEADINGS, TRUTH_WORDS, plain
 from geo.records import COLUMNS, LAYER_NAMES, LEVELS, STATION_KINDS, SUBJECT_NAMES
@@ -38,6 +40,7 @@ _WHOLE_NUMBERS_END = 2.0**63
 _MOST_PEOPLE = 2**31 - 1
 _ROUNDED = r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]{9,}\.0"
 """What a spreadsheet, or a program, makes of a long code that it takes for a number."""
+_ERROR = rf"\s*(?:{ERROR_VALUE.pattern})\s*"
 _PHONE = re.compile(r"(?<!\d)(1\d{10}|0\d{2,3}-?\d{7,8})(?!\d)")
 _ALLOWED: dict[Kind, str] = {
     "zones": "综合、专属",
@@ -114,6 +117,29 @@ def as_text(values: pd.Series[Any]) -> pd.Series[str]:
     return texts.mask(missing | (texts == ""))
 
 
+def readable(table: pd.DataFrame, rows: Rows, faults: FaultList) -> pd.DataFrame:
+    """Report text whose bytes did not fit the file's encoding, and errors saved as text; return these as blanks."""
+    columns = []
+    for heading, values in table.items():
+        columns.append(values)
+        if not (pd.api.types.is_string_dtype(values.dtype) or values.dtype == object):
+            continue
+        texts = values.astype("str")
+        bad = texts.str.contains(f"[{DAMAGED}\0]", regex=True).fillna(value=False).to_numpy(dtype=bool)
+        faults.add(
+            rows[bad],
+            str(heading),
+            values[bad],
+            "这一格的字节与整个文件的编码不符（UTF-8 与 GBK 混用，或已损坏、含空字符）",
+            "请用同一种编码重新保存文件（建议 UTF-8），并核对这一行。",
+        )
+        wrong = texts.str.fullmatch(_ERROR).fillna(value=False).to_numpy(dtype=bool)
+        if wrong.any():
+            faults.add(rows[wrong], str(heading), values[wrong], *ERROR_CELL)
+            columns[-1] = values.mask(wrong)
+    return pd.concat(columns, axis=1) if columns else table
+
+
 def _inexact(values: pd.Series[Any]) -> Mask:
     """Return where a column of numbers holds one that may have lost digits."""
     if not pd.api.types.is_numeric_dtype(values.dtype):
@@ -155,7 +181,6 @@ class RowReader:
         texts = {
             c.name: self._column(table, c.name) for c in COLUMNS[self.kind] if c.name not in ("lon", "lat")
         }
-        self._damaged(table, rows, faults)
         for column in COLUMNS[self.kind]:
             needed = column.required and not (self.lenient and column.name == "name")
             if needed and column.name in texts and self._has(column.name):
@@ -195,26 +220,6 @@ class RowReader:
         if name in self.found:
             return as_text(table[self.found[name]])
         return pd.Series([self.constants.get(name)] * len(table), dtype="str")
-
-    def _damaged(self, table: pd.DataFrame, rows: Rows, faults: FaultList) -> None:
-        """Report cells whose bytes did not fit the file's encoding."""
-        for heading in table.columns:
-            values = table[heading]
-            if not (pd.api.types.is_string_dtype(values.dtype) or values.dtype == object):
-                continue
-            bad = (
-                values.astype("str")
-                .str.contains(f"[{DAMAGED}\0]", regex=True)
-                .fillna(value=False)
-                .to_numpy(dtype=bool)
-            )
-            faults.add(
-                rows[bad],
-                str(heading),
-                values[bad],
-                "这一格的字节与整个文件的编码不符（UTF-8 与 GBK 混用，或已损坏、含空字符）",
-                "请用同一种编码重新保存文件（建议 UTF-8），并核对这一行。",
-            )
 
     def _codes(
         self, texts: dict[str, pd.Series[str]], table: pd.DataFrame, rows: Rows, faults: FaultList

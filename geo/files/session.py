@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -11,12 +11,12 @@ import pandas as pd
 from pyproj import CRS
 
 from geo.crs import INTERNAL_CRS, reference, to_internal, undeclared_reference
-from geo.errors import BadRecordsError, FileFormatError, UnknownReferenceError
+from geo.errors import FileFormatError, UnknownReferenceError
 from geo.files.archives import unpacked
 from geo.files.encodings import check_encoding
-from geo.files.faults import FaultList, Loaded, empty_faults
+from geo.files.faults import FaultList, Loaded, bad_records, empty_faults
 from geo.files.references import Reference
-from geo.files.rows import CODED, RowReader, SeenCodes
+from geo.files.rows import CODED, RowReader, SeenCodes, readable
 from geo.files.shapes import check_shapes, far_warning, parse_shapes, points_from_columns
 from geo.files.tables import RawChunk, read_csv, read_excel, unique_names
 from geo.files.vectors import read_parquet, read_vectors
@@ -92,16 +92,7 @@ class Session:
     def finish(self) -> None:
         """Raise what was found, once the whole file has been read."""
         if self._failed:
-            faults = pd.concat(self._failed, ignore_index=True)
-            rows = faults["row"].nunique()
-            much = "不能读取" if self._fatal else f"有 {rows:,} 行不合格"
-            skip = "" if self._fatal else "；载入和分配时可加 --skip-bad-rows 跳过不合格的行"
-            raise BadRecordsError(
-                f"“{self.path.name}”{much}，共 {len(faults):,} 处问题；第一处：{_told(faults.iloc[0])}。",
-                f"{len(faults):,} faults in {rows:,} rows of {self.path.name}",
-                faults=faults,
-                remedy=f"请按清单改正后重试{skip}。",
-            )
+            raise bad_records(self.path.name, self._failed, mendable=not self._fatal)
 
     def chunks(self, chunk_rows: int) -> Iterator[Loaded]:
         """Yield the good rows of each chunk; after the first bad row only check the rest."""
@@ -140,8 +131,7 @@ class Session:
     def _check(self, raw: RawChunk) -> Loaded | None:
         faults = FaultList(self.path.name, raw.header)
         raw.table.columns = pd.Index(unique_names(list(raw.table.columns)))
-        for row, column, value, problem, remedy in raw.faults:
-            faults.add(np.array([row]), column, [value], problem, remedy)
+        faults.add_lines(raw.faults)
         for warning in raw.warnings:
             self._tell(warning)
         reader = self._reader or self._prepare(raw, faults)
@@ -150,8 +140,9 @@ class Session:
             self._failed.append(faults.frame())
             return None
         self._reader = reader
-        values = reader.read(raw.table, raw.rows, faults)
-        shapes = self._shapes(raw, reader, faults)
+        legible = replace(raw, table=readable(raw.table, raw.rows, faults))
+        values = reader.read(legible.table, raw.rows, faults)
+        shapes = self._shapes(legible, reader, faults)
         self._fatal = faults.fatal
         if faults.fatal or (len(faults) and not self.skip_bad_rows):
             self._failed.append(faults.frame())
@@ -329,13 +320,6 @@ def check_readable(path: Path) -> None:
             f"cannot open {path}: {error.strerror}",
             remedy="请检查权限，并关闭正在使用它的程序。",
         ) from error
-
-
-def _told(fault: pd.Series[Any]) -> str:
-    place = f"第 {fault['row']} 行" if fault["row"] else ""
-    column = f"“{fault['column']}”列：" if fault["column"] else "："
-    value = f"（{fault['value']}）" if fault["value"] else ""
-    return f"{place}{column}{fault['problem']}{value}"
 
 
 def _agree(crs: CRS, declared: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 
+import fastexcel
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +19,7 @@ import python_calamine
 
 from geo.errors import FileFormatError
 from geo.files.encodings import open_as_utf8
+from geo.files.faults import ERROR_CELL
 from geo.files.formulas import Unread, unread_cells
 from geo.files.words import is_heading
 
@@ -268,9 +271,8 @@ def read_excel(path: Path, chunk_rows: int, sheet: str | None) -> Iterator[RawCh
     try:
         book = _open_workbook(path)
         name = _sheet_name(book, path, sheet)
-        cells = _cells(book, name)
-        unread = unread_cells(path, book.sheet_names.index(name))
-    except (python_calamine.CalamineError, OSError) as error:
+        cells, unread = _cells(book, name, path)
+    except (python_calamine.CalamineError, fastexcel.FastExcelError, ParseError, OSError) as error:
         raise FileFormatError(
             f"无法打开 Excel 文件“{path.name}”：{error}。",
             f"cannot open {path.name}: {error}",
@@ -352,20 +354,28 @@ def _sheet_name(book: Any, path: Path, wanted: str | None) -> str:  # noqa: ANN4
     return chosen
 
 
-def _cells(book: Any, name: str) -> list[list[Any]]:  # noqa: ANN401  calamine has no types
-    """Return a sheet's cells from A1 on, those merged downwards filled."""
+def _cells(book: Any, name: str, path: Path) -> tuple[list[list[Any]], list[Unread]]:  # noqa: ANN401  as above
+    """Return a sheet's cells from A1 on, and those that are not as empty as they look; merged ones hold downwards."""
     sheet = book.get_sheet_by_name(name)
     cells: list[list[Any]] = sheet.to_python(skip_empty_area=False)
-    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+    gaps = any("" in line for line in cells)
+    unread = unread_cells(path, book.sheet_names.index(name)) if gaps else []
+    ends = {start: bottom for start, (bottom, _) in sheet.merged_cell_ranges or ()}
+    for (top, left), bottom in ends.items():
         for row in range(top + 1, min(bottom + 1, len(cells))):
             cells[row][left] = cells[top][left]
-    return cells
+    below = [
+        replace(each, row=row + 1)
+        for each in unread
+        for row in range(each.row, ends.get((each.row - 1, each.column), 0) + 1)
+    ]
+    return cells, unread + below
 
 
 def _unread(cell: Unread, headings: Sequence[str]) -> tuple[int, str, str, str, str]:
     heading = headings[cell.column] if cell.column < len(headings) else ""
     if cell.error:
-        return cell.row, heading, cell.error, "单元格是出错值", "请改正公式，或直接填写实际的值。"
+        return cell.row, heading, cell.error, *ERROR_CELL
     problem = "公式还没有算出结果（文件由程序生成，没有用 Excel 打开保存过）"
     return cell.row, heading, "", problem, "请用 Excel 或 WPS 打开文件、保存后再试。"
 
