@@ -245,6 +245,8 @@ def _meaning(fault: dict[str, Any]) -> str:
             return f"{words} {limits[name]}"
     if kind.startswith(("date", "datetime")):
         return "应为日期，如 2026-03-01"
+    if kind == "value_error":  # our own validators say it in Chinese
+        return str(limits["error"])
     return "格式不正确"
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Bbox = Annotated[list[float], Field(min_length=4, max_length=4, examples=[[121.37, 31.03, 121.44, 31.1]])]
 Point = Annotated[list[float], Field(min_length=2, max_length=2, examples=[[121.4023, 31.0712]])]
@@ -23,6 +23,16 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Code = Annotated[Text, Field(min_length=1, max_length=40)]
 Metres = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("应先写下限、后写上限，例如 [300, 500]")
+    return limits
+
+
+Rising = AfterValidator(_rising)
+"""Of two limits: the first is not above the second."""
 
 
 class AnswerBody(BaseModel):

@@ -8,7 +8,19 @@ from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plan_life import PlanEntry
-from api.schemas import AnswerBody, Bbox, Code, Geometry, JobStarted, Metres, Point, RequestBody, Share, Text
+from api.schemas import (
+    AnswerBody,
+    Bbox,
+    Code,
+    Geometry,
+    JobStarted,
+    Metres,
+    Point,
+    RequestBody,
+    Rising,
+    Share,
+    Text,
+)
 from api.store import actions, adoptions, fusions, memberships, plans
 from api.store.versions import version_within
 from api.workbooks import WORKBOOK, attached
@@ -19,16 +31,18 @@ router = APIRouter(prefix="/api/territories/{code}/fusion", tags=["修复与合�
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "没有这个辖区、版本，或还没有融合"}}
 
-Version = Annotated[Text | None, Query(description="版本号，默认最新版本", max_length=60)]
-Degrees = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)]
+Version = Annotated[
+    Text | None, Query(description="版本号；默认现行版本，它没有融合结果时取唯一有结果的", max_length=60)
+]
 Households = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Degrees = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)]
 
 
 class Profile(RequestBody):
     """Thresholds of a fusion."""
 
-    households: Annotated[list[Households], Field(min_length=2, max_length=2)] | None = Field(
-        [300.0, 500.0], description="least and most households of a grid; null: any"
+    households: Annotated[tuple[Households, Households], Rising] | None = Field(
+        (300.0, 500.0), description="每格户数下限、上限；null：不限"
     )
     noise_width_m: Metres = 10.0
     same_share: Share = 0.6
@@ -67,7 +81,7 @@ class FusionPlan(RequestBody):
     name: Annotated[Text, Field(min_length=1, max_length=100, examples=["多格合一方案"])]
     level: Code = Field("grid", description="level whose zones the new grids replace", examples=["grid"])
     version: Annotated[
-        Text | None, Field(max_length=60, description="版本号，默认最新版本", examples=["zhuanqiao-v1"])
+        Text | None, Field(max_length=60, description="版本号，默认同融合概况", examples=["zhuanqiao-v1"])
     ] = None
 
 
@@ -173,9 +187,7 @@ def fuse(
     """把几个条线的网格合成一套方案，列出每一处分歧和新旧网格对照。需要规划员角色。"""
     found = version_within(session, code, body.version)
     caller.require("planner", found.territory)
-    values = body.profile.model_dump()
-    span = values.pop("households")
-    profile = FusionProfile(households=None if span is None else (span[0], span[1]), **values)
+    profile = FusionProfile(**body.profile.model_dump())
     options = fusions.FusionOptions(tuple(body.layers), body.leading, body.pins, body.within, profile)
     work = actions.fusing(found.territory, found.code, options, caller.actor)
     arguments = {**body.model_dump(mode="json"), "version": found.code}
@@ -211,7 +223,7 @@ def download(
     code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> Response:
     """下载 Excel：汇总、新旧对照、分歧、新网格。只有数字，没有个人信息。"""
-    info = version_within(session, code, version)
+    info = fusions.fused_version(session, code, version)
     return attached(write_fusion(fusions.report_of(session, info)), f"onegrid-{info.code}-fusion.xlsx")
 
 
@@ -233,7 +245,7 @@ def adopt(
     code: PathTerritory, body: FusionPlan, session: Transaction, caller: SignedIn, services: AppServices
 ) -> PlanEntry:
     """把融合方案变成一个可查看、修改、撤销、发布的方案：该层级的网格换成新网格，对应关系、编码、网格员随之延续。需要规划员角色。"""
-    found = version_within(session, code, body.version)
+    found = fusions.fused_version(session, code, body.version)
     caller.require("planner", found.territory)
     made = adoptions.adopt_fusion(
         session,

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from api.deps import AppServices, PathTerritory, SignedIn, Transaction
 from api.routes.plan_life import PlanEntry
-from api.schemas import AnswerBody, Code, JobStarted, RequestBody, Text
+from api.schemas import AnswerBody, Code, JobStarted, RequestBody, Rising, Text
 from api.store import actions, memberships, partitions, plans
 from api.store.versions import version_within
 
@@ -18,6 +18,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {**NOT_FOUND, 422: {"description": "�
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
 Version = Annotated[Text | None, Query(description="版本号，默认最新版本", max_length=60)]
+
 Households = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 
@@ -33,7 +34,8 @@ class ProposalOrder(RequestBody):
     within: Annotated[Code | None, Field(description="新网格不得跨越的上级层级，默认为该层级的上级")] = None
     zones: Annotated[int | None, Field(ge=1, le=100_000, description="综合网格数")] = None
     households: Annotated[
-        tuple[Households, Households] | None, Field(description="每格户数上下限，默认按辖区规则")
+        Annotated[tuple[Households, Households], Rising] | None,
+        Field(description="每格户数下限、上限，默认按辖区规则"),
     ] = None
     keep: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, description="0 重新划分，1 尽量少变动")] = (
         0.0

@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from api.store import drafts, fusions, plans
 from api.store.territories import find_territory, levels_of
-from api.store.versions import version_within
 from api.store.zonesets import read_zones
 from geo.plans import Draft, adoption
 
@@ -110,7 +109,7 @@ def adopt_fusion(
     session, territory, name, level, author, rooms
         As for :func:`adopt`.
     version
-        The version that was fused, by default the newest.
+        The version that was fused, by default as `api.store.fusions.fused_version` says.
 
     Raises
     ------
@@ -119,7 +118,7 @@ def adopt_fusion(
     RefusedError, ZonesError
         As for :func:`adopt`.
     """
-    info = version_within(session, territory, version)
+    info = fusions.fused_version(session, territory, version)
     fused = fusions.read_fusion(session, territory, info.code)
     walk = fused.crosswalk
     layer = _layer_of(session, info.territory_id, level, set(walk["layer"])) if len(walk) else None

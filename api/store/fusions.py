@@ -19,7 +19,7 @@ from api.store.networks import read_streets
 from api.store.progress import Progress, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import boundary_of, find_territory, levels_of
-from api.store.versions import VersionInfo, version_within
+from api.store.versions import VersionInfo, list_versions, version_within
 from api.store.zonesets import column, columns, documents, features, plain, read_zones
 from geo.fusion import KINDS, REASONS, Fusion, FusionProfile, fuse, layer_column
 from geo.records import LAYER_NAMES
@@ -256,14 +256,54 @@ def _copy(session: Session, fusion_id: int, fused: Fusion, layers: tuple[str, ..
     )
 
 
+def fused_version(session: Session, territory: str, version: str | None = None) -> VersionInfo:
+    """Return the version whose fusion is asked for: the one that is named; else the one in force; else the only one.
+
+    Raises
+    ------
+    NotFoundError
+        No such territory or version; or none is named, and the version in force has no fusion while several others
+        have: the message names them.
+    InvalidRequestError
+        The version is another territory's.
+    """
+    if version is not None:
+        return version_within(session, territory, version)
+    fused = _fused(session, find_territory(session, territory).id)
+    there = [each for each in list_versions(session, territory) if each.code in fused]
+    in_force = [each for each in there if not each.is_draft and each.valid_to is None]
+    if in_force or len(there) == 1:
+        return (in_force or there)[0]
+    if not there:
+        return version_within(session, territory, None)
+    raise NotFoundError(
+        f"辖区“{territory}”的现行版本没有融合结果，另有 {len(there)} 个版本有。",
+        f"the version of {territory!r} in force was not fused, {len(there)} others were",
+        remedy=f"请指明版本 (version=…): {'、'.join(each.code for each in there)}。",
+    )
+
+
+def _fused(session: Session, territory_id: int) -> list[str]:
+    """Return the codes of a territory's versions that have a fusion, newest first."""
+    query = (
+        select(models.Version.code)
+        .join(models.Fusion, models.Fusion.version_id == models.Version.id)
+        .where(models.Version.territory_id == territory_id)
+        .order_by(models.Version.number.desc())
+    )
+    return list(session.scalars(query))
+
+
 def _fusion(session: Session, version: VersionInfo) -> models.Fusion:
     found = session.scalar(select(models.Fusion).where(models.Fusion.version_id == version.id))
     if found is None:
+        fused = "、".join(_fused(session, version.territory_id))
         raise NotFoundError(
             f"版本 {version.code} 还没有融合结果。",
             f"no fusion of {version.code}",
             remedy=f"请先融合: onegrid fuse {version.code} --layers …，"
-            f"或 POST /api/territories/{version.territory}/fusion。",
+            f"或 POST /api/territories/{version.territory}/fusion。"
+            + (f"已有融合结果的版本: {fused}。" if fused else ""),
         )
     return found
 
@@ -296,7 +336,7 @@ def fusion_summary(session: Session, territory: str, version: str | None = None)
     NotFoundError
         No such territory or version, or no fusion of it.
     """
-    info = version_within(session, territory, version)
+    info = fused_version(session, territory, version)
     return _read(session, info, lambda found: _summary(session, info, found))
 
 
@@ -340,7 +380,7 @@ def read_fusion(session: Session, territory: str, version: str | None = None) ->
     NotFoundError
         No such territory or version, or no fusion of it.
     """
-    return _read(session, version_within(session, territory, version), lambda found: _frames(session, found))
+    return _read(session, fused_version(session, territory, version), lambda found: _frames(session, found))
 
 
 def _frames(session: Session, found: models.Fusion) -> Fusion:
@@ -413,7 +453,7 @@ def _frame(session: Session, fusion_id: int, table: str, order: str) -> gpd.GeoD
 
 def conflict_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
     """Return the conflicts of a stored fusion by number, with GeoJSON."""
-    info = version_within(session, territory, version)
+    info = fused_version(session, territory, version)
     return {"version": info.code, "conflicts": _read(session, info, lambda found: _conflicts(session, found))}
 
 
@@ -436,13 +476,13 @@ def _conflicts(session: Session, found: models.Fusion) -> list[dict[str, Any]]:
 
 def crosswalk_table(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
     """Return the crosswalk of a stored fusion: old grid, new grid, cells and shares."""
-    info = version_within(session, territory, version)
+    info = fused_version(session, territory, version)
     return {"version": info.code, "crosswalk": list(_fusion(session, info).crosswalk)}
 
 
 def proposal_collection(session: Session, territory: str, version: str | None = None) -> dict[str, Any]:
     """Return the proposed grids of a stored fusion as a GeoJSON FeatureCollection with the version id."""
-    info = version_within(session, territory, version)
+    info = fused_version(session, territory, version)
     grids = _read(session, info, lambda found: _grids(session, found))
     return {"type": "FeatureCollection", "version": info.code, "features": grids}
 
@@ -469,7 +509,7 @@ def cell_at(
     NotFoundError
         No fusion, or no cell there.
     """
-    info = version_within(session, territory, version)
+    info = fused_version(session, territory, version)
     row = _read(session, info, lambda found: _cell(session, found, lon, lat))
     if row is None:
         raise NotFoundError(

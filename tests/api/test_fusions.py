@@ -11,7 +11,7 @@ from shapely.geometry import shape
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SessionOf
 
-from api.store import audit, fusions, places, versions
+from api.store import assignments, audit, checks, fusions, places, versions
 from api.store.errors import NotFoundError
 from api.store.fusions import FusionOptions
 from api.store.refusals import InvalidRequestError
@@ -226,3 +226,42 @@ def test_fusions_need_a_planner_of_the_territory(web: Web) -> None:
     ):
         assert planner.post(path, json=body).status_code == 422, body
     assert planner.post("/api/territories/none/fusion", json=order).status_code == 404
+    for path, body in (
+        ("fusion", {**order, "profile": {"households": [500, 300]}}),
+        ("proposals", {"households": [500, 300]}),
+    ):
+        refused = planner.post(f"/api/territories/town/{path}", json=body)
+        assert refused.status_code == 422
+        (fault,) = refused.json()["faults"]
+        assert fault["where"].endswith("households"), fault
+        assert "先写下限" in fault["problem"]
+
+
+def test_without_a_version_the_one_in_force_or_the_only_fused_one_answers(
+    session: Session, make_board: Any
+) -> None:
+    """board-v1 is in force, board-v2 and board-v3 are drafts: the newest is never what a reader expects."""
+    places.load_place(session, make_board())
+    assignments.assign(session, "board-v1")
+    checks.check(session, "board-v1")
+    first = versions.publish(session, "board-v1", "首次发布")
+    for _ in range(2):
+        versions.add_version(session, "board", copy_of=first)
+    options = FusionOptions(("community", "grid"), profile=ANY_SIZE)
+
+    def asked() -> str:
+        return str(fusions.fusion_summary(session, "board")["version"])
+
+    with pytest.raises(NotFoundError):
+        asked()
+    fusions.compute_fusion(session, "board", "board-v2", options)
+    assert asked() == "board-v2"
+    fusions.compute_fusion(session, "board", "board-v3", options)
+    with pytest.raises(NotFoundError) as several:
+        asked()
+    assert "board-v3、board-v2" in str(several.value)
+    with pytest.raises(NotFoundError) as other:
+        fusions.fusion_summary(session, "board", "board-v1")
+    assert "board-v3、board-v2" in str(other.value)
+    fusions.compute_fusion(session, "board", "board-v1", options)
+    assert asked() == "board-v1"
