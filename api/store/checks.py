@@ -20,7 +20,7 @@ from api.store.progress import Progress, silent
 from api.store.subject_blocks import read_subjects
 from api.store.territories import boundary_of, find_territory, levels_of
 from api.store.versions import VersionInfo, get_version
-from api.store.zonesets import column, read_zones
+from api.store.zonesets import column, columns, read_zones
 from geo.coverage import find_faults
 from geo.coverage.findings import Tolerances
 from geo.crs import INTERNAL_CRS, to_internal
@@ -37,21 +37,6 @@ if TYPE_CHECKING:
 
 BARRIER_KINDS = ("motorway", "trunk", "rail", "railway", "river")
 """Streets (OpenStreetMap's words) that a grid should not be cut by: expressways, railways, rivers."""
-
-FAULT_TYPES = {
-    "version_id": "int8",
-    "level_id": "int8",
-    "number": "int8",
-    "kind": "text",
-    "severity": "text",
-    "codes": "text[]",
-    "area_m2": "float8",
-    "width_m": "float8",
-    "subjects": "int8",
-    "message": "text",
-    "message_en": "text",
-    "geom": bulk.GEOMETRY,
-}
 
 
 @dataclass(frozen=True)
@@ -195,22 +180,18 @@ def _asked(
 
 
 def _copy_faults(session: Session, version: VersionInfo, faults: gpd.GeoDataFrame) -> None:
-    rows = zip(
-        [version.id] * len(faults),
-        faults["level_id"].astype(int),
-        range(1, len(faults) + 1),
-        faults["kind"],
-        faults["severity"],
-        [list(map(str, codes)) for codes in faults["codes"]],
-        faults["area_m2"].astype(float),
-        faults["width_m"].astype(float),
-        [None if value is None else int(value) for value in column(faults, "subjects")],
-        faults["message"],
-        faults["message_en"],
-        bulk.to_ewkb(faults.geometry.to_numpy()),
-        strict=True,
+    bulk.copy_columns(
+        session,
+        "fault",
+        {
+            "number": range(1, len(faults) + 1),
+            "codes": (list(map(str, codes)) for codes in faults["codes"]),
+            **columns(faults, "level_id", "kind", "severity", "area_m2", "width_m", "message", "message_en"),
+            "subjects": (None if value is None else int(value) for value in column(faults, "subjects")),
+            "geom": bulk.to_ewkb(faults.geometry),
+        },
+        version_id=version.id,
     )
-    bulk.copy_rows(session, "fault", FAULT_TYPES, rows)
 
 
 def _exception_areas(session: Session, territory_id: int) -> gpd.GeoSeries | None:

@@ -18,6 +18,7 @@ from api.store.networks import read_network, read_stations
 from api.store.progress import Progress, silent
 from api.store.subject_blocks import Subjects, read_subjects
 from api.store.versions import get_version
+from api.store.zonesets import column
 from geo.circles import coverage_of, service_circles
 from geo.crs import INTERNAL_CRS
 
@@ -103,31 +104,21 @@ def compute_circles(
     session.execute(text("DELETE FROM circle WHERE version_id = :id"), {"id": info.id})
     ids = dict(zip(stations["code"], stations["id"], strict=True))
     sums = _sums(reached)
-    rows = (
-        (
-            info.id,
-            None if station is None else int(ids[station]),
-            int(each_minutes),
-            walk_speed_mps,
-            Jsonb(sums.get((station, int(each_minutes)), {})),
-            shape,
-        )
-        for station, each_minutes, shape in zip(
-            [None if pd.isna(code) else code for code in circles["station"]],
-            circles["minutes"],
-            bulk.to_ewkb(circles.geometry.to_numpy()),
-            strict=True,
-        )
+    station_codes = column(circles, "station")
+    count = bulk.copy_columns(
+        session,
+        "circle",
+        {
+            "station_id": (None if code is None else int(ids[code]) for code in station_codes),
+            "minutes": circles["minutes"].astype(int),
+            "reached": (
+                Jsonb(sums.get(key, {})) for key in zip(station_codes, circles["minutes"], strict=True)
+            ),
+            "geom": bulk.to_ewkb(circles.geometry.to_numpy()),
+        },
+        version_id=info.id,
+        walk_speed_mps=walk_speed_mps,
     )
-    types = {
-        "version_id": "int8",
-        "station_id": "int8",
-        "minutes": "int2",
-        "walk_speed_mps": "float8",
-        "reached": "jsonb",
-        "geom": bulk.GEOMETRY,
-    }
-    count = bulk.copy_rows(session, "circle", types, rows)
     audit.record(session, actor or audit.Actor(), "version.circles", info.code, stations=len(stations))
     progress(1.0, f"服务圈完成: {count} 个")
     return CirclesReport(info.code, len(stations), count, tuple(coverage_lines(session, info.code)))

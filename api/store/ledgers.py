@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import shapely
 from sqlalchemy import text
@@ -17,6 +16,7 @@ from api.store.assignments import get_reconciliation
 from api.store.plans import get_plan
 from api.store.rooms import Room, Rooms, changes_of
 from api.store.territories import levels_of
+from api.store.zonesets import column
 from geo.plans import ledger as sums
 from maps.ledger import LedgerData
 
@@ -378,27 +378,19 @@ def store_moves(session: Session, version: VersionInfo, moves: pd.DataFrame) -> 
         ``level, subject, kind, from_zone, to_zone, revision`` (of the plan's edit; NA: it was no plan).
     """
     levels = {stored.code: stored.id for stored in levels_of(session, version.territory_id)}
-    revisions = moves["revision"].astype(object).where(moves["revision"].notna(), None)
-    rows = zip(
-        np.full(len(moves), version.id).tolist(),
-        [levels[level] for level in moves["level"]],
-        [int(subject) for subject in moves["subject"]],
-        moves["kind"],
-        [_code(code) for code in moves["from_zone"]],
-        [_code(code) for code in moves["to_zone"]],
-        revisions,
-        strict=True,
+    return bulk.copy_columns(
+        session,
+        "version_move",
+        {
+            "level_id": (levels[level] for level in moves["level"]),
+            "subject_id": moves["subject"].astype(int),
+            "kind": moves["kind"],
+            "from_code": map(_code, moves["from_zone"]),
+            "to_code": map(_code, moves["to_zone"]),
+            "revision": column(moves, "revision"),
+        },
+        version_id=version.id,
     )
-    types = {
-        "version_id": "int8",
-        "level_id": "int8",
-        "subject_id": "int8",
-        "kind": "text",
-        "from_code": "text",
-        "to_code": "text",
-        "revision": "int8",
-    }
-    return bulk.copy_rows(session, "version_move", types, rows)
 
 
 def published_ledger(session: Session, version: VersionInfo) -> dict[str, Any]:

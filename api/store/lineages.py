@@ -192,17 +192,16 @@ def store_lineage(session: Session, version: VersionInfo, plan: PlanInfo, found:
             remedy="请在方案中给这些网格换用从未用过的编码。",
         )
     levels = {stored.code: stored.id for stored in levels_of(session, version.territory_id)}
-    return bulk.copy_rows(
+    return bulk.copy_columns(
         session,
         "lineage",
         {
-            "version_id": "int8",
-            "level_id": "int8",
-            "from_code": "text",
-            "to_code": "text",
-            "operation": "text",
+            "level_id": (levels[each.level] for each in found),
+            "from_code": (each.old for each in found),
+            "to_code": (each.new for each in found),
+            "operation": (each.operation for each in found),
         },
-        ((version.id, levels[each.level], each.old, each.new, each.operation) for each in found),
+        version_id=version.id,
     )
 
 

@@ -47,30 +47,21 @@ def copy_subjects(session: Session, territory_id: int, frame: gpd.GeoDataFrame, 
             {**attributes[row].obj, BAD_LOCATION: shapely.to_wkt(given, rounding_precision=-1)}
         )
     progress(0.3, f"管理对象 {len(frame):,} 条")
-    rows = zip(
-        [territory_id] * len(frame),
-        frame["code"].astype(str),
-        frame["kind"].astype(str),
-        column(frame, "name"),
-        column(frame, "address"),
-        [None if value is None else int(value) for value in column(frame, "people")],
-        bulk.to_ewkb(locations),
-        bulk.to_ewkb(footprints),
-        attributes,
-        strict=True,
+    return bulk.copy_columns(
+        session,
+        "subject",
+        {
+            "code": frame["code"].astype(str),
+            "kind": frame["kind"].astype(str),
+            "name": column(frame, "name"),
+            "address": column(frame, "address"),
+            "people": (None if value is None else int(value) for value in column(frame, "people")),
+            "location": bulk.to_ewkb(locations),
+            "footprint": bulk.to_ewkb(footprints),
+            "attributes": attributes,
+        },
+        territory_id=territory_id,
     )
-    types = {
-        "territory_id": "int8",
-        "code": "text",
-        "kind": "text",
-        "name": "text",
-        "address": "text",
-        "people": "int8",
-        "location": bulk.GEOMETRY,
-        "footprint": bulk.GEOMETRY,
-        "attributes": "jsonb",
-    }
-    return bulk.copy_rows(session, "subject", types, rows)
 
 
 def _locations(frame: gpd.GeoDataFrame) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -86,26 +77,19 @@ def _locations(frame: gpd.GeoDataFrame) -> tuple[NDArray[Any], NDArray[np.bool_]
 def copy_stations(session: Session, territory_id: int, frame: gpd.GeoDataFrame, progress: Progress) -> int:
     """Store stations."""
     del progress  # a territory has few
-    rows = zip(
-        [territory_id] * len(frame),
-        frame["code"].astype(str),
-        frame["name"].astype(str),
-        [kind or "point" for kind in column(frame, "kind")],
-        column(frame, "address"),
-        bulk.to_ewkb(frame.geometry.to_numpy()),
-        documents(frame, "attributes", {}),
-        strict=True,
+    return bulk.copy_columns(
+        session,
+        "station",
+        {
+            "code": frame["code"].astype(str),
+            "name": frame["name"].astype(str),
+            "kind": (kind or "point" for kind in column(frame, "kind")),
+            "address": column(frame, "address"),
+            "location": bulk.to_ewkb(frame.geometry.to_numpy()),
+            "attributes": documents(frame, "attributes", {}),
+        },
+        territory_id=territory_id,
     )
-    types = {
-        "territory_id": "int8",
-        "code": "text",
-        "name": "text",
-        "kind": "text",
-        "address": "text",
-        "location": bulk.GEOMETRY,
-        "attributes": "jsonb",
-    }
-    return bulk.copy_rows(session, "station", types, rows)
 
 
 def address_keys(texts: Sequence[str], progress: Progress) -> list[str]:
@@ -147,23 +131,17 @@ def copy_addresses(session: Session, territory_id: int, frame: gpd.GeoDataFrame,
         )
     )
     session.execute(text("TRUNCATE address_in"))
-    subjects = column(frame, "subject")
-    rows = zip(
-        [None if code is None else str(code) for code in subjects],
-        texts,
-        keys,
-        bulk.to_ewkb(frame.geometry.to_numpy()),
-        documents(frame, "attributes", {}),
-        strict=True,
+    count = bulk.copy_columns(
+        session,
+        "address_in",
+        {
+            "subject": (None if code is None else str(code) for code in column(frame, "subject")),
+            "text": texts,
+            "normalised": keys,
+            "location": bulk.to_ewkb(frame.geometry.to_numpy()),
+            "attributes": documents(frame, "attributes", {}),
+        },
     )
-    types = {
-        "subject": "text",
-        "text": "text",
-        "normalised": "text",
-        "location": bulk.GEOMETRY,
-        "attributes": "jsonb",
-    }
-    count = bulk.copy_rows(session, "address_in", types, rows)
     session.execute(text("ANALYZE address_in"))
     session.execute(
         text(
@@ -182,35 +160,27 @@ def copy_streets(session: Session, territory_id: int, frame: gpd.GeoDataFrame, p
     progress(0.5, f"路网 {len(network.edges):,} 段")
     clear(session, territory_id, "streets")
     nodes = np.asarray(shapely.points(network.nodes.lon, network.nodes.lat), dtype=object)
-    bulk.copy_rows(
+    bulk.copy_columns(
         session,
         "street_node",
-        {"territory_id": "int8", "node": "int8", "location": bulk.GEOMETRY},
-        zip([territory_id] * len(nodes), range(len(nodes)), bulk.to_ewkb(nodes), strict=True),
+        {"node": range(len(nodes)), "location": bulk.to_ewkb(nodes)},
+        territory_id=territory_id,
     )
     edges = network.edges
-    rows = zip(
-        [territory_id] * len(edges),
-        edges["from_node"].astype(int),
-        edges["to_node"].astype(int),
-        edges["length_m"].astype(float),
-        [kind or "unclassified" for kind in column(edges, "kind")],
-        column(edges, "name"),
-        edges["walkable"].astype(bool),
-        bulk.to_ewkb(edges.geometry.to_numpy()),
-        strict=True,
+    return bulk.copy_columns(
+        session,
+        "street_edge",
+        {
+            "from_node": edges["from_node"].astype(int),
+            "to_node": edges["to_node"].astype(int),
+            "length_m": edges["length_m"].astype(float),
+            "kind": (kind or "unclassified" for kind in column(edges, "kind")),
+            "name": column(edges, "name"),
+            "walkable": edges["walkable"].astype(bool),
+            "geom": bulk.to_ewkb(edges.geometry.to_numpy()),
+        },
+        territory_id=territory_id,
     )
-    types = {
-        "territory_id": "int8",
-        "from_node": "int8",
-        "to_node": "int8",
-        "length_m": "float8",
-        "kind": "text",
-        "name": "text",
-        "walkable": "bool",
-        "geom": bulk.GEOMETRY,
-    }
-    return bulk.copy_rows(session, "street_edge", types, rows)
 
 
 def clear(session: Session, territory_id: int, kind: Kind) -> None:

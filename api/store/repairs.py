@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 import shapely
-from psycopg.types.json import Jsonb
 from shapely.geometry import mapping
 from sqlalchemy import select, text
 
@@ -24,12 +23,12 @@ from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
 from api.store.territories import StoredLevel, boundary_of, levels_of
 from api.store.versions import VersionInfo, get_version
-from api.store.zonesets import plain, read_zones
+from api.store.zonesets import columns, documents, read_zones
 from geo.coverage import KINDS, STRATEGIES, Guards, propose
 from geo.crs import INTERNAL_CRS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from sqlalchemy.orm import Session
 
@@ -51,24 +50,6 @@ STRATEGY_NAMES = {
     "settled": "随旁边的修复解决",
 }
 """What each strategy is called in tables; a zone's code stands for itself."""
-
-PROPOSAL_TYPES = {
-    "run_id": "int8",
-    "level_id": "int8",
-    "number": "int8",
-    "status": "text",
-    "kind": "text",
-    "strategy": "text",
-    "codes": "text[]",
-    "recipient": "text",
-    "area_m2": "float8",
-    "changes": "jsonb",
-    "households": "int8",
-    "people": "int8",
-    "message": "text",
-    "message_en": "text",
-    "geom": bulk.GEOMETRY,
-}
 
 
 @dataclass(frozen=True)
@@ -175,9 +156,8 @@ def propose_repair(
     )
     session.add(run)
     session.flush()
-    bulk.copy_rows(
-        session, "repair_proposal", PROPOSAL_TYPES, (row for level in found for row in _rows(run.id, level))
-    )
+    for level in found:
+        _copy(session, run.id, level)
     audit.record(
         session,
         actor,
@@ -309,28 +289,30 @@ def _digest(session: Session, version: VersionInfo) -> str:
     )
 
 
-def _rows(run_id: int, level: LevelProposal) -> Iterable[tuple[Any, ...]]:
-    for status, frame in (("proposed", level.proposal.actions), ("refused", level.proposal.refused)):
-        proposed = status == "proposed"
+def _copy(session: Session, run_id: int, level: LevelProposal) -> None:
+    proposal = level.proposal
+    for status, frame, words in (
+        ("proposed", proposal.actions, "message"),
+        ("refused", proposal.refused, "reason"),
+    ):
         # What only arose from a repair has no number; the check of the draft finds it.
-        for row in frame[frame["number"].notna()].to_dict("records"):
-            yield (
-                run_id,
-                level.stored.id,
-                level.numbers[row["number"]],
-                status,
-                row["kind"],
-                plain(row["strategy"]) if proposed else None,
-                list(map(str, row["codes"])),
-                plain(row["recipient"]) if proposed else None,
-                float(row["area_m2"]),
-                Jsonb({code: list(sizes) for code, sizes in row["changes"].items()} if proposed else {}),
-                plain(row["households"]) if proposed else None,
-                plain(row["people"]) if proposed else None,
-                row["message" if proposed else "reason"],
-                row["message_en" if proposed else "reason_en"],
-                bulk.to_ewkb([row["geometry"]])[0],
-            )
+        rows = frame[frame["number"].notna()]
+        bulk.copy_columns(
+            session,
+            "repair_proposal",
+            {
+                "number": (level.numbers[number] for number in rows["number"]),
+                "codes": (list(map(str, codes)) for codes in rows["codes"]),
+                "changes": documents(rows, "changes", {}),
+                **columns(rows, "kind", "strategy", "recipient", "area_m2", "households", "people"),
+                "message": rows[words],
+                "message_en": rows[f"{words}_en"],
+                "geom": bulk.to_ewkb(rows.geometry),
+            },
+            run_id=run_id,
+            level_id=level.stored.id,
+            status=status,
+        )
 
 
 def repair_table(session: Session, version: str) -> dict[str, Any]:
