@@ -64,7 +64,8 @@ def read(  # noqa: PLR0913  the options of a load
     existing_codes
         Codes that are taken.
     lenient
-        Zones that are to be checked: without names, with codes that occur twice and rings that cross themselves.
+        Zones that are to be checked or fused: without names, with rings that cross themselves, with codes of any form
+        and that occur twice.
 
     Returns
     -------

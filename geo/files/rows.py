@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CODE_PATTERN = r"[0-9A-Za-z_.-]{1,40}"
 """What a code of a territory, a zone or a station may be; a subject's may be anything."""
 
+OWN_CODE_PATTERN = r"[0-9A-Za-z_.一-鿿-]{1,40}"
+"""What departments call the zones of layers of their own, which no standard numbers: ``MZ-莘庄-07``."""
+
 CODED: tuple[Kind, ...] = ("zones", "subjects", "stations")
 _MERGE_AFTER = 8
 _EXACT_IN_DOUBLE = 1e15
@@ -40,6 +43,11 @@ _WHOLE_NUMBERS_END = 2.0**63
 _MOST_PEOPLE = 2**31 - 1
 _ROUNDED = r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]{9,}\.0"
 """What a spreadsheet, or a program, makes of a long code that it takes for a number."""
+_CODES = ("code", "parent", "subject")
+_OWN_LEVELS = [level.code for level in LEVELS.values() if not level.partition]
+_FULL_WIDTH = "[０-９Ａ-Ｚａ-ｚ]"
+_TEXT_MARK = r"^(?:'(.+)|=\"(.+)\")$"
+"""What keeps a spreadsheet from taking a code for a number: ``'0123`` and ``="0123"`` mean ``0123``."""
 _ERROR = rf"\s*(?:{ERROR_VALUE.pattern})\s*"
 _PHONE = re.compile(r"(?<!\d)(1\d{10}|0\d{2,3}-?\d{7,8})(?!\d)")
 _ALLOWED: dict[Kind, str] = {
@@ -166,7 +174,7 @@ class RowReader:
     seen
         Codes met so far.
     lenient
-        Names may be missing and codes may repeat: the zones are read to be checked.
+        Names may be missing, codes may repeat and be of any form: the zones are read to be checked or fused.
     """
 
     kind: Kind
@@ -218,7 +226,8 @@ class RowReader:
 
     def _column(self, table: pd.DataFrame, name: str) -> pd.Series[str]:
         if name in self.found:
-            return as_text(table[self.found[name]])
+            texts = as_text(table[self.found[name]])
+            return texts.str.replace(_TEXT_MARK, r"\1\2", regex=True) if name in _CODES else texts
         return pd.Series([self.constants.get(name)] * len(table), dtype="str")
 
     def _codes(
@@ -230,10 +239,19 @@ class RowReader:
             rounded = rounded | _inexact(table[self.found["code"]])
         remedy = "请在原来的系统里把编码列按“文本”导出；用 Excel 时先把该列设为“文本”格式再录入。"
         faults.add(rows[rounded], heading, codes[rounded], "编码被当成了数字，末尾的数字可能已经丢失", remedy)
+        there = codes.notna().to_numpy() & ~rounded & (not self.lenient)
+        wide = there & codes.fillna("").str.contains(_FULL_WIDTH, regex=True).to_numpy(dtype=bool)
+        faults.add(rows[wide], heading, codes[wide], "编码里有全角的数字或字母", "请改成半角。")
         if self.kind != "subjects":
             fit = codes.fillna("").str.fullmatch(CODE_PATTERN).to_numpy(dtype=bool)
-            odd = codes.notna().to_numpy() & ~fit & ~rounded
             remedy = "编码只能用数字、英文字母、点、下划线和连字符，最多 40 个字符。"
+            if self.kind == "zones":
+                own = self._level_codes(texts["level"]).isin(_OWN_LEVELS)
+                fit = fit | (own & codes.fillna("").str.fullmatch(OWN_CODE_PATTERN)).to_numpy(dtype=bool)
+                remedy += (
+                    "部门自有网格（党建、综治、民政、城管、警务）的编码可含汉字，请指明其层级，如 civil。"
+                )
+            odd = there & ~fit & ~wide
             faults.add(rows[odd], heading, codes[odd], "编码格式不对", remedy)
         key = codes
         if self.kind == "zones" and self._has("level"):
@@ -253,16 +271,19 @@ class RowReader:
         return _objects(mapped.where(texts.notna(), default) if default else mapped)
 
     def _levels(self, texts: pd.Series[str], rows: Rows, faults: FaultList) -> Objects:
-        mapped = texts.str.replace(" ", "", regex=False).map(LEVEL_WORDS)
+        mapped = self._level_codes(texts)
         bad = (texts.notna() & mapped.isna()).to_numpy()
         remedy = f"可填：{'、'.join(level.name for level in LEVELS.values())}。"
         faults.add(rows[bad], self._heading("level"), texts[bad], "不认识的层级", remedy)
-        if self.level is not None:
-            mapped = mapped.where(texts.notna(), self.level)
-        elif self._has("level"):
+        if self.level is None and self._has("level"):
             none = texts.isna().to_numpy()
             faults.add(rows[none], self._heading("level"), [""] * int(none.sum()), "缺少层级", remedy)
         return _objects(mapped)
+
+    def _level_codes(self, texts: pd.Series[str]) -> pd.Series[Any]:
+        """Return the levels that rows name, or that of the file; missing where it is unknown."""
+        mapped = texts.str.replace(" ", "", regex=False).map(LEVEL_WORDS)
+        return mapped.where(texts.notna(), self.level)
 
     def _layers(
         self, texts: pd.Series[str], levels: pd.Series[Any], rows: Rows, faults: FaultList

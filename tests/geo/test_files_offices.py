@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("编码", "类别", "名称", "人数", "经度", "纬度", "备注")
 ROW = ("H1", "户", "张三", 3, 121.4, 31.07, "x")
+AREA = "POLYGON((121 31,121.1 31,121.1 31.1,121 31.1,121 31))"
 CSV = "\n".join(",".join(map(str, line)) for line in (HEADINGS, ROW)) + "\n"
 
 
@@ -117,6 +118,42 @@ def test_codes_stay_what_they_are(text: Callable[..., Path], code: str) -> None:
     assert read(text(CSV.replace("H1", code)), "subjects", declared="EPSG:4490").frame["code"].tolist() == [
         code
     ]
+
+
+def test_marks_of_text_are_no_part_of_codes(text: Callable[..., Path]) -> None:
+    """What people and programs put before a long number lest Excel round it."""
+    rows = ["'0101,甲,'01", '"=""0102""",乙,"=""01"""', "\t0103,丙,\t01"]
+    path = text("\n".join(["编码,名称,上级编码,wkt", *(f'{row},"{AREA}"' for row in rows)]))
+    frame = read(path, "zones", declared="EPSG:4490", level="grid").frame
+    assert frame["code"].tolist() == ["0101", "0102", "0103"]
+    assert frame["parent"].unique().tolist() == ["01"]
+
+
+@pytest.mark.parametrize("kind", ["subjects", "zones"])
+def test_full_width_digits_are_no_codes(text: Callable[..., Path], kind: str) -> None:
+    path = text(
+        f'编码,类别,名称,wkt\nＨ０１,户,甲,"{AREA}"\n'.replace("户", "户" if kind == "subjects" else "")
+    )
+    faults = faults_of(path, kind, level="grid")
+    assert faults[["row", "column", "value"]].to_numpy().tolist() == [[2, "编码", "Ｈ０１"]]
+    assert "半角" in faults["remedy"][0]
+
+
+@pytest.mark.parametrize("code", ["莘庄01网格", "MZ-莘庄-07"])
+def test_departments_have_codes_of_their_own(text: Callable[..., Path], code: str) -> None:
+    """No standard numbers their layers; levels with an official rule keep to it."""
+    path = text(f'编码,名称,wkt\n{code},甲,"{AREA}"\n')
+    for level in ("civil", "民政网格", "party"):
+        assert read(path, "zones", declared="EPSG:4490", level=level).frame["code"].tolist() == [code]
+    for level in ("grid", "community", "functional"):
+        assert "civil" in faults_of(path, "zones", level=level)["remedy"][0]
+    assert read(path, "zones", declared="EPSG:4490", level="grid", lenient=True).frame["code"].tolist() == [
+        code
+    ]
+    mixed = text(
+        f'编码,名称,层级,wkt\n{code},甲,民政,"{AREA}"\n{code},甲,网格,"{AREA}"\n'.replace("民政", "民政网格")
+    )
+    assert faults_of(mixed, "zones")["row"].tolist() == [3]
 
 
 @pytest.mark.parametrize("people", ["1e30", "13800000000", "-1", "0.5", "三", "35%"])

@@ -19,6 +19,8 @@ NAMING = {
 }
 
 CODE_FORMAT = "code ~ '^[0-9A-Za-z_.-]{1,40}$'"
+ZONE_CODE_FORMAT = "code ~ '^[0-9A-Za-z_.一-鿿-]{1,40}$'"
+"""Departments' own layers have Chinese codes too; which levels may is `geo.files`' rule."""
 
 
 class Base(DeclarativeBase):

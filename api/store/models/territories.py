@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueC
 from sqlalchemy import text as expression
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.store.models.base import CODE_FORMAT, Base, geometry, identity, now, one_of, valid
+from api.store.models.base import CODE_FORMAT, ZONE_CODE_FORMAT, Base, geometry, identity, now, one_of, valid
 
 
 class Territory(Base):
@@ -114,7 +114,7 @@ class Zone(Base):
     geom: Mapped[WKBElement] = geometry("MULTIPOLYGON")
     __table_args__ = (
         UniqueConstraint("version_id", "level_id", "code"),
-        CheckConstraint(CODE_FORMAT, name="code_format"),
+        CheckConstraint(ZONE_CODE_FORMAT, name="code_format"),
         one_of("kind", "general", "dedicated"),
         CheckConstraint("area_m2 > 0 AND perimeter_m > 0", name="measured"),
         valid("geom"),
