@@ -15,6 +15,7 @@ from geo.partition.naming import match, shared_with
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely import Geometry
 
     from geo.partition.blocks import Blocks
     from geo.partition.place import Place
@@ -101,7 +102,7 @@ def measured(
     households = np.bincount(home[home >= 0], minlength=len(zones))
     area, compact = compactness_of(shapes)
     limits = options.households if options.grids is None else None
-    notes = _notes(zones, households, own, blocks, limits)
+    notes = _notes(zones, households, own, blocks, limits, place)
     result = zones.copy()
     result["household"] = households
     result["area_m2"] = area
@@ -166,8 +167,9 @@ def _notes(
     own: NDArray[np.bool_],
     blocks: Blocks,
     limits: tuple[float, float] | None,
+    place: Place,
 ) -> list[str]:
-    """Say for each general zone outside the limits why no other division was found."""
+    """Say for each general zone outside the limits why no other division was found, and what a planner can do."""
     if limits is None:
         return [""] * len(zones)
     low, high = limits
@@ -182,10 +184,10 @@ def _notes(
         if not own[row] or low <= count <= high:
             notes.append("")
         elif count > high:
-            largest = int(blocks.households[rows].max(initial=0.0))
+            largest = rows[np.argmax(blocks.households[rows])] if len(rows) else -1
             why = (
-                f"其中一个小区或街区有 {largest:,} 户，不可再分"
-                if largest > high / 2.0
+                _why_whole(blocks, int(largest), place)
+                if largest >= 0 and blocks.households[largest] > high / 2.0
                 else "相邻网格也已接近上限"
             )
             notes.append(f"{count:,} 户，超过 {high:g} 户: {why}。")
@@ -199,6 +201,37 @@ def _notes(
             )
             notes.append(f"{count:,} 户，不足 {low:g} 户: {why}。")
     return notes
+
+
+def _why_whole(blocks: Blocks, block: int, place: Place) -> str:
+    """Say what keeps a block in one piece and how to divide it all the same: its estate, its building, or no street."""
+    ground = shapely.union_all(blocks.faces[blocks.block == block])
+    count = f"{int(blocks.households[block]):,} 户"
+    for word, frame in (("小区", place.estates), ("楼栋", place.buildings)):
+        name = _largest_in(ground, frame)
+        if name is not None:
+            return (
+                f"{word}{name}所在的一块地有 {count}，{word}不拆到两个网格。"
+                "要拆开，请采用后在方案里用“切分”手工划开，或提高户数上限"
+            )
+    at = shapely.point_on_surface(ground)
+    return (
+        f"{at.x:.5f}, {at.y:.5f} 一带的街区有 {count}，里面没有道路可作边界。"
+        "请补充内部道路后重新划分，或采用后在方案里用“切分”手工划开"
+    )
+
+
+def _largest_in(ground: Geometry, frame: gpd.GeoDataFrame | None) -> str | None:
+    """Return in quotes the name, else the code, of the footprint that covers most of some ground; None without one."""
+    if frame is None or not len(frame):
+        return None
+    rows = np.flatnonzero(shapely.intersects(frame.geometry.to_numpy(), ground))
+    shared = shapely.area(shapely.intersection(frame.geometry.to_numpy()[rows], ground))
+    if not shared.any():
+        return None
+    row = rows[np.argmax(shared)]
+    told = (frame[column].iloc[row] for column in ("name", "code") if column in frame)
+    return next((f"“{name}”" for name in told if isinstance(name, str) and name), "")
 
 
 def _inside_barriers(blocks: Blocks, zones: gpd.GeoDataFrame) -> float:

@@ -126,16 +126,37 @@ def test_what_no_division_can_mend_is_said() -> None:
     place = Place(
         parents=parents,
         streets=chessboard(4),
-        estates=frame([square(0.1, 0.1, 0.9, 0.9)]),
+        estates=frame([square(0.1, 0.1, 0.9, 0.9)], code=["E1"], name=["阳光花园"]),
         households=strewn([(0.5, 0.5, 800), (1.5, 1.5, 320), (3.5, 0.5, 120)]),
     )
     found = propose(place)
     check_laws(found, place)
     notes = dict(zip(found.zones["household"], found.zones["note"], strict=True))
-    assert "不可再分" in notes[800]
+    assert notes[800].startswith(
+        "800 户，超过 500 户: 小区“阳光花园”所在的一块地有 800 户，小区不拆到两个网格。"
+    )
+    assert "切分" in notes[800]
+    assert "提高户数上限" in notes[800]
     assert "只有 120 户" in notes[120]
     assert notes[320] == ""
     assert set(found.zones["parent"]) == {"A1", "B1"}
+
+
+@pytest.mark.parametrize(
+    ("buildings", "why"),
+    [
+        (frame([square(0.4, 0.4, 0.6, 0.6)], code=["B7"]), "楼栋“B7”所在的一块地有 800 户"),
+        (frame([square(0.4, 0.4, 0.6, 0.6)]), "楼栋所在的一块地有 800 户"),
+        (None, "一带的街区有 800 户，里面没有道路可作边界。请补充内部道路"),
+    ],
+    ids=["named", "nameless", "none"],
+)
+def test_what_keeps_a_block_whole_is_named(buildings: gpd.GeoDataFrame | None, why: str) -> None:
+    """800 households at one place, beside 400 in each of two squares."""
+    homes = strewn([(0.5, 0.5, 800), (1.5, 0.5, 400), (2.5, 0.5, 400)])
+    place = Place(square(0, 0, 3, 1), streets=chessboard(3), buildings=buildings, households=homes)
+    notes = propose(place).zones["note"].tolist()
+    assert [note for note in notes if why in note], notes
 
 
 def test_more_grids_than_blocks_are_refused_with_words() -> None:
