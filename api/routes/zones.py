@@ -66,7 +66,7 @@ class ZoneDetails(_ZoneFigures):
     version: VersionCode
     level: LevelCode
     parent: ParentZone | None
-    children: int
+    children: int | None = Field(description="下级网格数；null：没有以它为上级的层级（如功能片区）")
     bounds: ZoneBounds
     stations: list[StationEntry]
     faults: list[int] = Field(description="numbers of the faults that name it")

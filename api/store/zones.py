@@ -132,7 +132,11 @@ def describe_zone(
     more = session.execute(
         text("""
             SELECT ST_AsGeoJSON(zone.geom, 8, 0) AS geometry,
-                   (SELECT count(*) FROM zone AS child WHERE child.parent_id = zone.id) AS children,
+                   CASE WHEN EXISTS (
+                       SELECT FROM level WHERE level.parent_level_id = zone.level_id AND EXISTS (
+                           SELECT FROM zone AS below
+                           WHERE below.version_id = zone.version_id AND below.level_id = level.id))
+                   THEN (SELECT count(*) FROM zone AS child WHERE child.parent_id = zone.id) END AS children,
                    (SELECT jsonb_build_object('code', parent.code, 'name', parent.name, 'level', level.code)
                     FROM zone AS parent JOIN level ON level.id = parent.level_id WHERE parent.id = zone.parent_id)
                    AS parent,

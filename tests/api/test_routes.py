@@ -76,6 +76,10 @@ def test_one_zone_hides_telephones_from_those_who_may_not(web: Web) -> None:
     assert "crs" not in zone["geometry"]
     community = web.program("viewer").get("/api/versions/town-v1/zones/community/310112103001").json()
     assert community["children"] == 2
+    # No level of this town has grids above it: that there are no children is not a count of none.
+    assert zone["children"] is None
+    party = web.program("viewer").get("/api/versions/town-v1/zones/party/P1").json()
+    assert party["children"] is None
     before = len(web.events("disclosure"))
     assert web.program("officer").get(path).json()["staff"][0]["phone"] == "13800000111"
     (event,) = web.events("disclosure")[: len(web.events("disclosure")) - before]

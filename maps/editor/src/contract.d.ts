@@ -322,7 +322,8 @@ export interface ZoneDetail extends Omit<Zone, "parent"> {
   level?: string;
   geometry: Geometry;
   parent: { code: string; name: string; level: string } | null;
-  children: number;
+  /** null: no level has this one above it. */
+  children: number | null;
   bounds?: Bounds;
   stations: (Station | string)[];
   faults: number[];

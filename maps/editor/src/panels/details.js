@@ -90,7 +90,7 @@ function zoneCard(store, actions, { level, code, point, detail }) {
           ? h("button", { type: "button", class: "link", onclick: () => actions.selectZone(parent.level, parent.code, null, true) }, parent.name)
           : t("zone.none"),
       ],
-      ...(detail ? [/** @type {[string, Child]} */ ([t("zone.children"), figures.whole(detail.children)])] : []),
+      ...(detail && detail.children !== null ? [/** @type {[string, Child]} */ ([t("zone.children"), figures.whole(detail.children)])] : []),
       ...COUNTS.slice(3)
         .filter((kind) => zone.counts[kind])
         .map((kind) => /** @type {[string, Child]} */ ([t(`count.${kind}`), figures.whole(zone.counts[kind])])),
