@@ -45,14 +45,18 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="监听地址 address (默认 ONEGRID_HOST)")] = None,
     port: Annotated[
-        int | None, typer.Option(help="监听端口 port (默认 ONEGRID_PORT)", min=1, max=65535)
+        int | None,
+        typer.Option(
+            help="监听端口 port；0 为任一空闲端口 any that is free (默认 ONEGRID_PORT)", min=0, max=65535
+        ),
     ] = None,
     link: Annotated[bool, typer.Option(help="显示管理员的一次性登录链接 print a sign-in link")] = True,
 ) -> None:
     """启动服务：打开打印出的链接即可登录。Start the service and print a one-time sign-in link."""
     settings = get_settings()
-    host, port = host or settings.host, port or settings.port
-    check_port(host, port)
+    host = host or settings.host
+    listener = listen(host, settings.port if port is None else port)
+    port = listener.getsockname()[1]
     set_up_logging()
     engine = get_engine()
     services = Services(settings, engine, JobRunner(engine), rooms=Rooms(settings.walk_speed_mps))
@@ -71,12 +75,10 @@ def serve(
     # uvicorn ends gracefully at SIGTERM and then raises it anew: an end by it would leave the embedded database behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # uvicorn's own access log would write addresses and links that stand in queries: the gate logs paths only.
-    config = uvicorn.Config(
-        application, host=host, port=port, access_log=False, log_level="warning", server_header=False
-    )
+    config = uvicorn.Config(application, access_log=False, log_level="warning", server_header=False)
     server = _Server(config, services)
     with suppress(KeyboardInterrupt):  # Ctrl-C: by then it has stopped already
-        server.run()
+        server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)  # uvicorn has said why
 
@@ -94,8 +96,13 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def check_port(host: str, port: int) -> None:
-    """Refuse before anything is started or printed when the address cannot be listened on.
+def listen(host: str, port: int) -> socket.socket:
+    """Listen before anything is started or printed: whoever asks early waits until the service answers.
+
+    Parameters
+    ----------
+    host, port
+        The address; port 0 is any that is free.
 
     Raises
     ------
@@ -103,16 +110,14 @@ def check_port(host: str, port: int) -> None:
         Another program, or another ``onegrid serve``, listens there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTakenError(
-                f"无法监听 {host}:{port}：{'端口已被占用' if error.errno == errno.EADDRINUSE else '地址不可用'}。",
-                f"cannot listen on {host}:{port}: {error.strerror}",
-                remedy="请关闭占用它的程序（也可能是另一个 onegrid serve），或用 --port 换一个端口。",
-            ) from error
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise PortTakenError(
+            f"无法监听 {host}:{port}：{'端口已被占用' if error.errno == errno.EADDRINUSE else '地址不可用'}。",
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            remedy="请关闭占用它的程序（也可能是另一个 onegrid serve），或用 --port 换一个端口。",
+        ) from error
 
 
 def _warm(services: Services) -> None:

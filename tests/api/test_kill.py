@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -81,26 +80,23 @@ class House:
 
     def serve(self) -> None:
         """Start the service and wait until it answers."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         environment = {**os.environ, "ONEGRID_HOME": str(self.cluster.home)}
         environment.pop("ONEGRID_DATABASE_URL", None)
         log = self.cluster.home / "service.log"
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", str(port)],
+                [*COMMAND, "serve", "--port", "0"],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
                 env=environment,
             )
         assert self.process.stdout is not None
-        assert any("token=" in line for line in self.process.stdout), log.read_text()
+        link = next((line for line in self.process.stdout if "token=" in line), None)
+        assert link is not None, log.read_text()
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}",
+            base_url=link.partition("/sign-in")[0],
             headers={"Authorization": f"Bearer {self.key}"},
-            transport=httpx.HTTPTransport(retries=10),  # the link is printed just before the socket listens
             timeout=120,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -10,11 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 
-from api.cli.serve import PortTakenError, check_port
+from api.cli.serve import PortTakenError, listen
 from api.store import accounts, assignments, checks, credentials, places, plans, versions
 from api.store.cluster import Cluster
 from api.store.engine import session
@@ -24,32 +26,27 @@ if TYPE_CHECKING:
 
     from geo.records import Place
 
-COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
+SERVE = [sys.executable, "-c", "from api.cli import app; app()", "serve", "--port", "0"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def sign_in_link(process: subprocess.Popen[str]) -> str:
+    """Wait for the link that a service prints; from then on it can be asked."""
+    assert process.stdout is not None
+    return next(line.strip() for line in process.stdout if "token=" in line)
 
 
 def test_the_printed_link_signs_in_and_the_log_keeps_it_secret(database: str, tmp_path: Path) -> None:
     assert database
     log = tmp_path / "log"
-    port = free_port()
     with (
         log.open("w") as errors,
-        subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(port)], stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        subprocess.Popen(SERVE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
-        assert process.stdout is not None
-        link = next(line.strip() for line in process.stdout if "token=" in line)
-        assert link.startswith(f"http://127.0.0.1:{port}/sign-in?token=")
-        transport = httpx.HTTPTransport(retries=10)  # the link is printed just before the socket listens
-        with httpx.Client(transport=transport, timeout=60) as client:
+        link = sign_in_link(process)
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*/sign-in\?token=.+", link)
+        with httpx.Client(timeout=60) as client:
             assert client.get(link).status_code == 303
-            assert client.get(f"http://127.0.0.1:{port}/api/session").json()["name"] == "admin"
+            assert client.get(urljoin(link, "/api/session")).json()["name"] == "admin"
             assert client.get(link).status_code == 401
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -70,13 +67,8 @@ def test_the_embedded_database_stops_with_the_service(
     monkeypatch.setenv("ONEGRID_HOME", str(home))
     monkeypatch.delenv("ONEGRID_DATABASE_URL", raising=False)
     try:
-        with subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(free_port())], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            link = next(line.strip() for line in process.stdout if "token=" in line)
-            with httpx.Client(transport=httpx.HTTPTransport(retries=10), timeout=60) as client:
-                assert client.get(link).status_code == 303
+        with subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True) as process:
+            assert httpx.get(sign_in_link(process), timeout=60).status_code == 303
             assert Cluster(home).pid is not None
             process.send_signal(stop)
             process.wait(60)
@@ -91,7 +83,17 @@ def test_a_taken_port_is_said_before_anything_starts() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(PortTakenError, match="端口已被占用"):
-            check_port("127.0.0.1", taken.getsockname()[1])
+            listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_whoever_asks_early_is_not_turned_away() -> None:
+    with (
+        listen("127.0.0.1", 0) as listener,
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=60) as early,
+    ):
+        accepted, address = listener.accept()
+        accepted.close()
+        assert address == early.getsockname()
 
 
 def test_an_open_stream_of_events_does_not_hold_up_the_end(
@@ -106,22 +108,13 @@ def test_an_open_stream_of_events_does_not_hold_up_the_end(
         accounts.add_first_admin(opened)
         key = credentials.add_key(opened, accounts.FIRST_ADMIN, "events")
     assert database
-    port = free_port()
     log = tmp_path / "log"
     with (
         log.open("w") as errors,
-        subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(port)], stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        subprocess.Popen(SERVE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
-        assert process.stdout is not None
-        assert any("token=" in line for line in process.stdout), log.read_text()
-        transport = httpx.HTTPTransport(retries=10)
-        headers = {"Authorization": f"Bearer {key}"}
-        with (
-            httpx.Client(transport=transport, timeout=60, headers=headers) as client,
-            client.stream("GET", f"http://127.0.0.1:{port}/api/plans/{plan}/events") as stream,
-        ):
+        events = urljoin(sign_in_link(process), f"/api/plans/{plan}/events")
+        with httpx.stream("GET", events, headers={"Authorization": f"Bearer {key}"}, timeout=60) as stream:
             lines = stream.iter_lines()
             assert any("event: revision" in line for line in lines)
             process.send_signal(signal.SIGTERM)
