@@ -23,7 +23,7 @@ from api.cli.sources import (
     refuse_same_file,
     save,
 )
-from api.store import adoptions, audit, fusions, plans
+from api.store import adoptions, audit, fusions, plans, stored_fusions
 from api.store.engine import session
 from api.store.refusals import InvalidRequestError
 from api.store.versions import get_version
@@ -144,7 +144,7 @@ def fuse(  # noqa: PLR0913  options of a command
             if adopt is None or layers is not None:
                 options = fusions.FusionOptions(_layers(layers), leading, pins, within, profile)
                 fusions.compute_fusion(opened, info.territory, info.code, options, progress)
-            report = fusions.report_of(opened, info)
+            report = stored_fusions.report_of(opened, info)
         title = info.code
     _show(title, report.fused)
     if adopt is not None:

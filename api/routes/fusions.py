@@ -21,7 +21,7 @@ from api.schemas import (
     Share,
     Text,
 )
-from api.store import actions, adoptions, fusions, memberships, plans
+from api.store import actions, adoptions, fusions, memberships, plans, stored_fusions
 from api.store.versions import version_within
 from api.workbooks import WORKBOOK, attached
 from geo.fusion import FusionProfile
@@ -199,7 +199,7 @@ def describe(
     code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> FusionSummary:
     """返回最近一次融合的各类分歧统计、主导图层、新网格数。"""
-    return FusionSummary(**fusions.fusion_summary(session, code, version))
+    return FusionSummary(**stored_fusions.fusion_summary(session, code, version))
 
 
 @router.get("/conflicts", summary="分歧列表 Conflicts", responses=NOT_FOUND)
@@ -207,7 +207,7 @@ def conflicts(
     code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> ConflictTable:
     """列出边界不一致的每一处：种类、争议边界长度、面积、涉及的对象和部门、位置。"""
-    return ConflictTable(**fusions.conflict_table(session, code, version))
+    return ConflictTable(**stored_fusions.conflict_table(session, code, version))
 
 
 @router.get("/crosswalk", summary="新旧网格对照 Crosswalk", responses=NOT_FOUND)
@@ -215,7 +215,7 @@ def crosswalk(
     code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> CrosswalkTable:
     """列出每个旧网格归入哪些新网格，各占多少面积、户、商户、单位、人；每个图层合计不多不少。"""
-    return CrosswalkTable(**fusions.crosswalk_table(session, code, version))
+    return CrosswalkTable(**stored_fusions.crosswalk_table(session, code, version))
 
 
 @router.get(".xlsx", summary="融合结果 Excel", response_class=Response, responses={**NOT_FOUND, **WORKBOOK})
@@ -223,8 +223,8 @@ def download(
     code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> Response:
     """下载 Excel：汇总、新旧对照、分歧、新网格。只有数字，没有个人信息。"""
-    info = fusions.fused_version(session, code, version)
-    return attached(write_fusion(fusions.report_of(session, info)), f"onegrid-{info.code}-fusion.xlsx")
+    info = stored_fusions.fused_version(session, code, version)
+    return attached(write_fusion(stored_fusions.report_of(session, info)), f"onegrid-{info.code}-fusion.xlsx")
 
 
 @router.get("/proposal", summary="融合方案 Proposal", responses=NOT_FOUND)
@@ -232,7 +232,7 @@ def proposal(
     code: PathTerritory, session: Transaction, _caller: SignedIn, version: Version = None
 ) -> FusionCollection:
     """返回新网格 (GeoJSON)，每个网格写明为什么这样划。"""
-    return FusionCollection(**fusions.proposal_collection(session, code, version))
+    return FusionCollection(**stored_fusions.proposal_collection(session, code, version))
 
 
 @router.post(
@@ -245,7 +245,7 @@ def adopt(
     code: PathTerritory, body: FusionPlan, session: Transaction, caller: SignedIn, services: AppServices
 ) -> PlanEntry:
     """把融合方案变成一个可查看、修改、撤销、发布的方案：该层级的网格换成新网格，对应关系、编码、网格员随之延续。需要规划员角色。"""
-    found = fusions.fused_version(session, code, body.version)
+    found = stored_fusions.fused_version(session, code, body.version)
     caller.require("planner", found.territory)
     made = adoptions.adopt_fusion(
         session,
@@ -270,4 +270,4 @@ def cell(
     version: Version = None,
 ) -> CellEntry:
     """返回一个位置所在的单元，其编号可用来固定它的归属 (pins)。"""
-    return CellEntry(**fusions.cell_at(session, code, lon, lat, version))
+    return CellEntry(**stored_fusions.cell_at(session, code, lon, lat, version))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from api.store import drafts, fusions, plans
+from api.store import drafts, plans, stored_fusions
 from api.store.territories import find_territory, levels_of
 from api.store.zonesets import read_zones
 from geo.plans import Draft, adoption
@@ -109,7 +109,7 @@ def adopt_fusion(
     session, territory, name, level, author, rooms
         As for :func:`adopt`.
     version
-        The version that was fused, by default as `api.store.fusions.fused_version` says.
+        The version that was fused, by default as `api.store.stored_fusions.fused_version` says.
 
     Raises
     ------
@@ -118,8 +118,8 @@ def adopt_fusion(
     RefusedError, ZonesError
         As for :func:`adopt`.
     """
-    info = fusions.fused_version(session, territory, version)
-    fused = fusions.read_fusion(session, territory, info.code)
+    info = stored_fusions.fused_version(session, territory, version)
+    fused = stored_fusions.read_fusion(session, territory, info.code)
     walk = fused.crosswalk
     layer = _layer_of(session, info.territory_id, level, set(walk["layer"])) if len(walk) else None
     return adopt(

@@ -11,7 +11,18 @@ import shapely
 from typer.testing import CliRunner
 
 from api.cli import app
-from api.store import adoptions, assignments, checks, drafts, fusions, places, plans, publishing, versions
+from api.store import (
+    adoptions,
+    assignments,
+    checks,
+    drafts,
+    fusions,
+    places,
+    plans,
+    publishing,
+    stored_fusions,
+    versions,
+)
 from api.store.errors import NotFoundError
 from api.store.fusions import FusionOptions
 from api.store.zonesets import read_zones
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
     from conftest import Web
     from sqlalchemy.orm import Session
 
+    from geo.fusion import Fusion
     from geo.records import Place
 
 ANY_SIZE = FusionProfile(households=None)
@@ -39,10 +51,10 @@ def published(session: Session, place: Place) -> str:
     return code
 
 
-def fuse(session: Session, leading: str, within: str | None = "community") -> fusions.Fusion:
+def fuse(session: Session, leading: str, within: str | None = "community") -> Fusion:
     options = FusionOptions(("party", "grid"), leading=leading, within=within, profile=ANY_SIZE)
     fusions.compute_fusion(session, "town", "town-v1", options)
-    return fusions.read_fusion(session, "town")
+    return stored_fusions.read_fusion(session, "town")
 
 
 def zones_of(session: Session, number: int, level: str = "grid") -> dict[str, Any]:

@@ -422,12 +422,12 @@ def test_fuse_of_a_version(board: Place, tmp_path: Path) -> None:
     cells = gpd.read_file(path, layer="cells")
     assert {"party", "layer_grid", "grid"} <= set(cells.columns)
     # The workbook is the one that the service answers, but for the moment at which it was made.
-    from api.store import fusions, versions  # noqa: PLC0415
+    from api.store import stored_fusions, versions  # noqa: PLC0415
     from api.store.engine import session  # noqa: PLC0415
     from maps.fusion import write_fusion  # noqa: PLC0415
 
     with session() as opened:
-        served = write_fusion(fusions.report_of(opened, versions.get_version(opened, "board-v1")))
+        served = write_fusion(stored_fusions.report_of(opened, versions.get_version(opened, "board-v1")))
     read = partial(pd.read_excel, sheet_name=None, header=5, engine="calamine")
     for name, sheet in read(path.with_suffix(".xlsx")).items():
         pd.testing.assert_frame_equal(sheet, read(BytesIO(served))[name])

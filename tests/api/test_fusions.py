@@ -11,7 +11,7 @@ from shapely.geometry import shape
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SessionOf
 
-from api.store import assignments, audit, checks, fusions, places, versions
+from api.store import assignments, audit, checks, fusions, places, stored_fusions, versions
 from api.store.errors import NotFoundError
 from api.store.fusions import FusionOptions
 from api.store.refusals import InvalidRequestError
@@ -46,7 +46,7 @@ def test_a_fusion_is_stored_and_read_back(session: Session, version: str) -> Non
         "grid",
         ["party", "grid"],
     )
-    stored = fusions.read_fusion(session, "town")
+    stored = stored_fusions.read_fusion(session, "town")
     assert len(stored.cells) == summary["cells"]
     assert len(stored.proposal) == summary["grids"]
     assert sum(row["count"] for row in summary["conflicts"]) == len(stored.conflicts)
@@ -67,32 +67,32 @@ def test_a_second_fusion_takes_the_place_of_the_first(session: Session, version:
     options = FusionOptions(("party", "grid"), profile=ANY_SIZE)
     fusions.compute_fusion(session, "town", version, options)
     fusions.compute_fusion(session, "town", version, options)
-    assert fusions.fusion_summary(session, "town")["cells"] == 7
+    assert stored_fusions.fusion_summary(session, "town")["cells"] == 7
 
 
 def test_a_pinned_cell_goes_where_the_planner_says(session: Session, version: str) -> None:
     options = FusionOptions(("party", "grid"), leading="party", profile=ANY_SIZE)
     fusions.compute_fusion(session, "town", version, options)
     place = (121.4115, 31.065)  # P1 and P2 both claim it
-    cell = fusions.cell_at(session, "town", *place)
+    cell = stored_fusions.cell_at(session, "town", *place)
     for code in ("P1", "P2"):
         pinned = FusionOptions(
             ("party", "grid"), leading="party", pins={cell["cell"]: code}, profile=ANY_SIZE
         )
         fusions.compute_fusion(session, "town", version, pinned)
-        grids = fusions.proposal_collection(session, "town")["features"]
-        home = next(g for g in grids if g["id"] == fusions.cell_at(session, "town", *place)["grid"])
+        grids = stored_fusions.proposal_collection(session, "town")["features"]
+        home = next(g for g in grids if g["id"] == stored_fusions.cell_at(session, "town", *place)["grid"])
         assert home["properties"]["leading"] == [code]
 
 
 @pytest.mark.parametrize(
     "read",
     [
-        lambda session: fusions.fusion_summary(session, "town")["grids"],
-        lambda session: len(fusions.conflict_table(session, "town")["conflicts"]),
-        lambda session: len(fusions.proposal_collection(session, "town")["features"]),
-        lambda session: len(fusions.read_fusion(session, "town").cells),
-        lambda session: fusions.cell_at(session, "town", 121.405, 31.065)["area_m2"],
+        lambda session: stored_fusions.fusion_summary(session, "town")["grids"],
+        lambda session: len(stored_fusions.conflict_table(session, "town")["conflicts"]),
+        lambda session: len(stored_fusions.proposal_collection(session, "town")["features"]),
+        lambda session: len(stored_fusions.read_fusion(session, "town").cells),
+        lambda session: stored_fusions.cell_at(session, "town", 121.405, 31.065)["area_m2"],
     ],
 )
 def test_a_reader_never_sees_half_of_a_fusion(
@@ -127,27 +127,27 @@ def test_a_pin_is_not_taken_for_other_ground(session: Session, version: str) -> 
         session, "town", version, FusionOptions(("party", "community"), leading="party", profile=ANY_SIZE)
     )
     # The west in one; grids part it in two.
-    cell = fusions.cell_at(session, "town", 121.405, 31.065)["cell"]
+    cell = stored_fusions.cell_at(session, "town", 121.405, 31.065)["cell"]
     pins = {cell: "P1"}
     other = FusionOptions(("party", "grid"), leading="party", pins=pins, profile=ANY_SIZE)
     with pytest.raises(InvalidRequestError, match=f"指定的单元 {cell} 已不是原来那块地"):
         fusions.compute_fusion(session, "town", version, other)
-    assert fusions.fusion_summary(session, "town")["layers"] == ["party", "community"]
+    assert stored_fusions.fusion_summary(session, "town")["layers"] == ["party", "community"]
     same = FusionOptions(("party", "community"), leading="party", pins=pins, profile=ANY_SIZE)
     fusions.compute_fusion(session, "town", version, same)
-    assert fusions.fusion_summary(session, "town")["options"]["pins"] == {str(cell): "P1"}
+    assert stored_fusions.fusion_summary(session, "town")["options"]["pins"] == {str(cell): "P1"}
 
 
 def test_a_draft_whose_zones_change_has_no_fusion_any_more(session: Session, version: str) -> None:
     fusions.compute_fusion(session, "town", version, FusionOptions(("party", "grid"), profile=ANY_SIZE))
     versions.mark_changed(session, versions.get_version(session, version))
     with pytest.raises(NotFoundError):
-        fusions.fusion_summary(session, "town")
+        stored_fusions.fusion_summary(session, "town")
 
 
 def test_bad_choices_say_what_to_do(session: Session, version: str) -> None:
     with pytest.raises(NotFoundError):
-        fusions.fusion_summary(session, "town")
+        stored_fusions.fusion_summary(session, "town")
     for options, failure in (
         (FusionOptions(("party", "police")), NotFoundError),
         (FusionOptions(("party", "grid"), within="ward"), NotFoundError),
@@ -250,7 +250,7 @@ def test_without_a_version_the_one_in_force_or_the_only_fused_one_answers(
     options = FusionOptions(("community", "grid"), profile=ANY_SIZE)
 
     def asked() -> str:
-        return str(fusions.fusion_summary(session, "board")["version"])
+        return str(stored_fusions.fusion_summary(session, "board")["version"])
 
     with pytest.raises(NotFoundError):
         asked()
@@ -261,7 +261,7 @@ def test_without_a_version_the_one_in_force_or_the_only_fused_one_answers(
         asked()
     assert "board-v3、board-v2" in str(several.value)
     with pytest.raises(NotFoundError) as other:
-        fusions.fusion_summary(session, "board", "board-v1")
+        stored_fusions.fusion_summary(session, "board", "board-v1")
     assert "board-v3、board-v2" in str(other.value)
     fusions.compute_fusion(session, "board", "board-v1", options)
     assert asked() == "board-v1"
