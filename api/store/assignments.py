@@ -6,7 +6,6 @@ it. Readers follow ``run_id``: they see the old run or the new one, never a half
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,12 @@ from api.store.errors import NotFoundError
 from api.store.progress import Progress, silent
 from api.store.runs import Slots, read_unchanged, write_run
 from api.store.subject_blocks import Subjects, read_subjects
-from api.store.territories import StoredLevel, boundary_of, levels_of
+from api.store.territories import StoredLevel, levels_of
 from api.store.versions import VersionInfo, get_version
-from geo.assignment import ZoneIndex, can_have_moved, changed_boxes, explain, territory_index
+from api.store.zone_indexes import boundary_index, zone_index
+from geo.assignment import ZoneIndex, can_have_moved, changed_boxes, explain
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
@@ -84,19 +83,14 @@ def assign(
     info = _locked_version(session, version)
     progress(0.0, "读取网格和管理对象")
     levels = _levels_with_zones(session, info)
-    zones = {level.code: _zones(session, info, level) for level in levels}
-    # The server sends subjects while the kernel indexes zones; nobody else uses the session meanwhile.
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(read_subjects, session, info.territory_id)
-        indexes = {code: ZoneIndex(frame) for code, frame in zones.items()}
-        subjects = reading.result()
-    territory = _Territory(session, info)
+    subjects = read_subjects(session, info.territory_id)
     located: dict[int, tuple[str, Slots]] = {}
     for position, level in enumerate(levels):
         progress(0.3 + 0.4 * position / len(levels), f"定位到{level.level.name}")
-        frame, index = zones[level.code], indexes[level.code]
-        rows, reasons = _locate(frame, index, subjects.lon, subjects.lat, territory)
-        located[level.id] = level.code, Slots.of(frame["id"].to_numpy(dtype=np.int64), rows, reasons)
+        zone_ids, index = zone_index(session, info.id, level.id)
+        rows = index.locate(subjects.lon, subjects.lat)
+        reasons = _reasons(session, info, rows, subjects.lon, subjects.lat)
+        located[level.id] = level.code, Slots.of(zone_ids, rows, reasons)
     progress(0.7, "写入分配结果")
     run, sums = write_run(session, info.id, subjects, located)
     audit.record(session, actor or audit.Actor(), "version.assign", info.code, subjects=len(subjects))
@@ -145,12 +139,11 @@ def reassign(
     progress(0.0, "读取管理对象")
     subjects = read_subjects(session, info.territory_id)
     levels = _levels_with_zones(session, info)
-    territory = _Territory(session, info)
     located: dict[int, tuple[str, Slots]] = {}
     moved = np.zeros(len(subjects), dtype=bool)
     for position, level in enumerate(levels):
         progress(0.2 + 0.5 * position / len(levels), f"定位到{level.level.name}")
-        slots, touched = _relocate(session, info, base, level, subjects, territory)
+        slots, touched = _relocate(session, info, base, level, subjects)
         located[level.id] = level.code, slots
         moved |= touched
     progress(0.7, "写入分配结果")
@@ -180,20 +173,6 @@ def get_reconciliation(session: Session, version: str) -> list[dict[str, Any]]:
     return list(stored or [])
 
 
-class _Territory:
-    """The index of the boundary that tells a gap from the outside, made when the first subject is in no zone."""
-
-    def __init__(self, session: Session, version: VersionInfo) -> None:
-        self._session = session
-        self._territory_id = version.territory_id
-        self._index: ZoneIndex | None = None
-
-    def index(self, zones: gpd.GeoDataFrame) -> ZoneIndex:
-        if self._index is None:
-            self._index = territory_index(zones, boundary_of(self._session, self._territory_id))
-        return self._index
-
-
 def _levels_with_zones(session: Session, version: VersionInfo) -> list[StoredLevel]:
     filled = set(
         session.scalars(
@@ -210,35 +189,43 @@ def _levels_with_zones(session: Session, version: VersionInfo) -> list[StoredLev
     return levels
 
 
-def _zones(
-    session: Session, version: VersionInfo, level: StoredLevel, boxes: NDArray[np.float64] | None = None
-) -> gpd.GeoDataFrame:
-    """Read ``id, code, geometry`` of the zones of a level in stored order: all, or those that may touch a box."""
-    near = """AND EXISTS (SELECT FROM unnest(%(west)s::float8[], %(south)s::float8[], %(east)s::float8[],
-                         %(north)s::float8[]) AS box (west, south, east, north)
-                         WHERE geom && ST_MakeEnvelope(west, south, east, north, 4490))"""
-    sides = dict(
-        zip(("west", "south", "east", "north"), ([] if boxes is None else boxes.T.tolist()), strict=False)
-    )
-    return bulk.read_shapes(
-        session,
-        f"""SELECT id, code, ST_AsBinary(geom) AS geometry FROM zone
-            WHERE version_id = %(version)s AND level_id = %(level)s {"" if boxes is None else near} ORDER BY id""",  # noqa: S608
-        {"version": version.id, "level": level.id, **sides},
-    )
-
-
-def _locate(
-    zones: gpd.GeoDataFrame,
-    index: ZoneIndex,
+def _locate_near(
+    session: Session,
+    version: VersionInfo,
+    level: StoredLevel,
+    boxes: NDArray[np.float64],
     lon: NDArray[np.float64],
     lat: NDArray[np.float64],
-    territory: _Territory,
-) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
-    """Return the row of each point among the zones, and the code of the reason of each that is in none."""
-    rows = index.locate(lon, lat)
-    boundary = territory.index(zones) if (rows < 0).any() else None
-    return rows, explain(rows, lon, lat, territory=boundary)
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the zones of a level that may touch a box, and the position of each point among them, -1 in none."""
+    zones = bulk.read_shapes(
+        session,
+        """SELECT id, ST_AsBinary(geom) AS geometry FROM zone
+           WHERE version_id = %(version)s AND level_id = %(level)s
+               AND EXISTS (SELECT FROM unnest(%(west)s::float8[], %(south)s::float8[], %(east)s::float8[],
+                           %(north)s::float8[]) AS box (west, south, east, north)
+                           WHERE geom && ST_MakeEnvelope(west, south, east, north, 4490))
+           ORDER BY id""",
+        {
+            "version": version.id,
+            "level": level.id,
+            **dict(zip(("west", "south", "east", "north"), boxes.T.tolist(), strict=True)),
+        },
+    )
+    rows = ZoneIndex(zones).locate(lon, lat) if len(zones) else np.full(len(lon), -1, dtype=np.int32)
+    return zones["id"].to_numpy(dtype=np.int64), rows
+
+
+def _reasons(
+    session: Session,
+    version: VersionInfo,
+    rows: NDArray[np.int32],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+) -> NDArray[np.int8]:
+    """Return the code of the reason of each point that is in no zone."""
+    boundary = boundary_index(session, version.territory_id) if (rows < 0).any() else None
+    return explain(rows, lon, lat, territory=boundary)
 
 
 def _relocate(
@@ -247,7 +234,6 @@ def _relocate(
     base: VersionInfo,
     level: StoredLevel,
     subjects: Subjects,
-    territory: _Territory,
 ) -> tuple[Slots, NDArray[np.bool_]]:
     """Return where the subjects are at a level, and which of them were located anew."""
     former = read_unchanged(session, base.run_id or 0, level.id, subjects)
@@ -265,17 +251,15 @@ def _relocate(
         anew = unknown | can_have_moved(boxes, subjects.lon, subjects.lat)
     if anew.any():
         lon, lat = subjects.lon[anew], subjects.lat[anew]
-        # Who is in a box is in no zone that does not touch it.
-        nearby = boxes is not None and bool(can_have_moved(boxes, lon, lat).all())
-        zones = _zones(session, version, level, boxes if nearby else None)
-        rows = np.full(len(lon), -1, dtype=np.int32)
-        found = np.append(
-            np.array([slot_of[code] for code in zones["code"]], dtype=np.int32) - 1, np.int32(-1)
-        )
-        if len(zones):
-            rows = ZoneIndex(zones).locate(lon, lat)
-        boundary = territory.index(zones) if (rows < 0).any() else None
-        reasons = explain(rows, lon, lat, territory=boundary)
+        if boxes is not None and bool(can_have_moved(boxes, lon, lat).all()):
+            # Who is in a box is in no zone that does not touch it.
+            zone_ids, rows = _locate_near(session, version, level, boxes, lon, lat)
+        else:
+            zone_ids, index = zone_index(session, version.id, level.id)
+            rows = index.locate(lon, lat)
+        row_of = {zone: row for row, zone in enumerate(now)}
+        found = np.array([*(row_of[zone] for zone in zone_ids.tolist()), -1], dtype=np.int32)
+        reasons = _reasons(session, version, rows, lon, lat)
         slots[anew] = Slots.of(former.zone_ids, found[rows], reasons).slots
     return Slots(np.array(list(now), dtype=np.int64), slots.astype(np.int32)), anew
 

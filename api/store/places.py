@@ -27,6 +27,7 @@ from api.store.territories import (
     remove_territory,
 )
 from api.store.versions import VersionInfo, add_version, list_versions, mark_changed
+from api.store.zone_indexes import keep_indexes
 from api.store.zonesets import add_zones, link_children, remove_zones
 from geo.records import LAYER_NAMES, Kind, Level, Place
 
@@ -151,6 +152,7 @@ def load_place(
     progress(0.05, f"网格 {len(place.zones)} 个")
     with _explained("zones"):
         counts["zones"] = add_zones(session, version, place.zones)
+    keep_indexes(session, territory.id, version.id)
     frames: dict[Kind, gpd.GeoDataFrame] = {
         "stations": place.stations,
         "streets": place.streets,
@@ -350,6 +352,7 @@ def _load_zones(
     count = add_zones(session, draft, frame)
     for each in chosen:
         link_children(session, draft, each, orphans)
+    keep_indexes(session, found.id, draft.id)
     mark_changed(session, draft)
     return draft, count
 

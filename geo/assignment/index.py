@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -315,7 +316,7 @@ class ZoneIndex:
         return index
 
     def save(self, path: str | Path) -> None:
-        """Write the index to one file, whole or not at all.
+        """Write the index to one file, whole or not at all, also when the power fails.
 
         Parameters
         ----------
@@ -323,10 +324,12 @@ class ZoneIndex:
             File to write; it is in NumPy's ``.npy`` format whatever its suffix.
         """
         path = Path(path)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+        draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
             with draft.open("wb") as file:
                 np.save(file, self.to_bytes(), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
