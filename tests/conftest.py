@@ -6,7 +6,9 @@ made once in a template; a test's database is a copy of it (some 50 ms).
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import shutil
 import tempfile
 import uuid
@@ -19,9 +21,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
+import api
+import geo
+import maps
 from api.settings import get_settings
 from api.store.cluster import Cluster
 from api.store.engine import get_cluster, get_engine, make_engine
@@ -35,11 +40,24 @@ if TYPE_CHECKING:
 
 TEMPLATE = "onegrid_template"
 
+# What terminals and CI machines say of themselves: tests read what is printed, plain and in lines of one width.
+for _name in ("FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TERMINAL_WIDTH", "TTY_COMPATIBLE"):
+    os.environ.pop(_name, None)
+os.environ["COLUMNS"] = "200"
+
 # The same examples every time: a run says something about the change, not about luck. To look for new ones:
 # pytest --hypothesis-profile=explore.
-settings.register_profile("same", derandomize=True, deadline=None)
-settings.register_profile("explore", max_examples=500, deadline=None)
+_UNHURRIED = [HealthCheck.too_slow]  # a busy machine is no failure
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
+settings.register_profile("explore", max_examples=500, deadline=None, suppress_health_check=_UNHURRIED)
 settings.load_profile("same")
+
+# Hypothesis also tries numbers and words that stand in our modules, in those that happen to be imported: all are, so
+# that a test alone has the examples that it has among the others, whatever ran before it.
+for _package in (api, geo, maps):
+    for _module in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
+        if ".migrations" not in _module.name and not _module.name.endswith("__main__"):
+            importlib.import_module(_module.name)
 
 
 @pytest.fixture(scope="session", autouse=True)

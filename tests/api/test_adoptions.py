@@ -185,7 +185,7 @@ def test_the_command_fuses_and_adopts_and_adopts_what_is_stored(session: Session
     published(session, town)
 
     def onegrid(*words: str) -> Any:
-        return CliRunner().invoke(app, ["fuse", "town", *words], env={"COLUMNS": "200"})
+        return CliRunner().invoke(app, ["fuse", "town", *words])
 
     nothing = onegrid("--adopt", "合一")
     assert nothing.exit_code == 1

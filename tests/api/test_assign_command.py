@@ -68,7 +68,7 @@ def table(crs: str) -> pd.DataFrame:
 
 
 def assign(*words: str) -> pd.DataFrame:
-    result = CliRunner().invoke(app, ["assign", *words, "-o", "out.csv"], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, ["assign", *words, "-o", "out.csv"])
     assert result.exit_code == 0, result.output
     rows = pd.read_csv("out.csv", dtype=str, keep_default_na=False)
     assert sums(result.output) == counted(rows)
@@ -172,7 +172,7 @@ def test_spark_refuses_a_reference_that_it_would_not_heed(
 
     def run(crs: str) -> Any:
         words = ["points.parquet", "--zones", "grids.gpkg", "--engine", "spark", "--crs", crs]
-        return CliRunner().invoke(app, ["assign", *words], env={"COLUMNS": "200"})
+        return CliRunner().invoke(app, ["assign", *words])
 
     for crs in ("GCJ-02", "EPSG:4549"):
         refused = run(crs)

@@ -62,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str) -> Any:
-    result = CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, list(words))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 
@@ -90,7 +90,7 @@ def test_check_prints_and_writes_the_faults(folder: Path) -> None:
     written = gpd.read_file(folder / "grids.faults.gpkg", layer="faults")
     assert written["kind"].tolist() == ["overlap"]
     assert written["codes"].tolist() == ['["A", "B"]']
-    assert run("check", "grids.gpkg", "--fail").exit_code == 2
+    assert run("check", "grids.gpkg", "--fail").exit_code == 3
 
 
 def test_check_writes_a_workbook(folder: Path) -> None:

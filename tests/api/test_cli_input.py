@@ -31,7 +31,7 @@ FLAT = Polygon([(WEST, SOUTH), (EAST, SOUTH), (WEST, SOUTH)])
 
 
 def run(*words: object) -> Any:
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output
     return result

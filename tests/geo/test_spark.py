@@ -131,7 +131,6 @@ def command(city: City, spark_home: Path, mark: str) -> subprocess.Popen[str]:
         "SPARK_HOME": str(spark_home),
         "SPARK_CONF_DIR": str(spark_home / "conf"),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "COLUMNS": "200",
         MARK: mark,
     }
     environment.pop("PYSPARK_PYTHON", None)
