@@ -18,7 +18,8 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import get_settings
-from api.store.cluster import Cluster, find_binaries
+from api.store.binaries import find_binaries
+from api.store.cluster import Cluster
 from api.store.engine import get_cluster, make_engine
 from api.store.errors import BackupError, DiskFullError
 from api.store.schema import HEAD, current, upgrade

@@ -17,7 +17,8 @@ import psycopg
 import pytest
 
 from api.store import cluster as module
-from api.store.cluster import SOCKET_PATH_MAX, Binaries, Cluster, find_binaries, memory_settings
+from api.store.binaries import Binaries, find_binaries
+from api.store.cluster import SOCKET_PATH_MAX, Cluster, memory_settings
 from api.store.errors import BinariesMissingError, ClusterError, DiskFullError
 
 if TYPE_CHECKING:
