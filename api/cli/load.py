@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from api.cli.console import out, progress_bar, say, show_faults, table, warn
-from api.cli.sources import Columns, Encoding, Reading, SheetName, TableName, named_columns, read_area
+from api.cli.sources import Columns, Encoding, Reading, SheetName, TableName, read_area
 from api.store import assignments, places, register_loads, versions
 from api.store.bulk import area_of
 from api.store.engine import session
@@ -93,7 +93,7 @@ def load(  # noqa: PLR0913  options of a command
     content = cast("Kind", kind.value)
     options: dict[str, Any] = {
         "declared": declared,
-        "columns": named_columns(column, content),
+        "columns": files.named_columns(column or (), content),
         "layer": table_name,
         "level": level,
         "sheet": sheet,
@@ -122,13 +122,7 @@ def load(  # noqa: PLR0913  options of a command
             progress=progress,
             expected_rows=_rows_of(file),
         )
-        if not report.counts[content] and not len(report.rejected):
-            # With --replace, what was there would be gone for nothing.
-            raise FileFormatError(
-                f"“{file.name}”里没有数据行，什么也没有改动。",
-                f"{file.name} has no rows",
-                remedy="请检查文件、工作表或图层。",
-            )
+        places.refuse_nothing(report, content, file.name)
     _show(report, file)
     if kind is RecordKind.subjects and not no_assign:
         _assign_again(territory)

@@ -25,11 +25,10 @@ from geo import files
 from geo.errors import FileFormatError, UndeclaredReferenceError, ZonesError
 from geo.files.session import ARCHIVE_SUFFIX
 from geo.files.session import SUFFIXES as READABLE
-from geo.files.words import GEOMETRY_HEADINGS, LEVEL_WORDS, plain
-from geo.records import COLUMNS
+from geo.files.words import LEVEL_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
     from shapely import MultiPolygon, Polygon
@@ -218,31 +217,6 @@ def level_code(opened: Session, version: str, level: str | None) -> str | None:
             remedy=f"可用: {'、'.join(f'{code}（{name}）' for code, name in known.items())}。",
         )
     return code
-
-
-def named_columns(given: Sequence[str] | None, kind: Kind) -> dict[str, str]:
-    """Return what ``--column`` says, ``编码=房屋编号`` and ``类别==户``, as ``{"code": "房屋编号", "kind": "=户"}``.
-
-    Raises
-    ------
-    InvalidRequestError
-        One is no pair, or names no column of this kind.
-    """
-    names = {plain(word): each.name for each in COLUMNS[kind] for word in (each.name, *each.aliases)}
-    names |= {plain(word): "geometry" for word in GEOMETRY_HEADINGS}
-    found: dict[str, str] = {}
-    for text in given or ():
-        name, sign, heading = text.partition("=")
-        if plain(name) not in names or not sign or not heading.strip("= "):
-            raise InvalidRequestError(
-                f"--column “{text}”写法不对。",
-                f"--column {text!r} is no pair of a column and a heading",
-                remedy="例如 --column 编码=房屋编号；可指明的列: "
-                + "、".join(dict.fromkeys([*(each.name for each in COLUMNS[kind]), "geometry"]))
-                + "。",
-            )
-        found[names[plain(name)]] = heading.strip()
-    return found
 
 
 def refuse_same_file(output: Path | None, *sources: Path | None) -> None:

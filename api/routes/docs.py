@@ -132,7 +132,12 @@ def _curl(
     if body_type == "application/json":
         lines += ["  -H 'Content-Type: application/json'", f"  -d '{json.dumps(body, ensure_ascii=False)}'"]
     elif body_type and isinstance(body, dict):
-        lines += [f"  -F '{name}={'@文件' if name == 'file' else value}'" for name, value in body.items()]
+        # What has no example of its own is described beside it, and optional.
+        lines += [
+            f"  -F '{name}={'@文件' if name == 'file' else value}'"
+            for name, value in body.items()
+            if name == "file" or value not in ("…", ["…"])
+        ]
     return " \\\n".join(lines)
 
 

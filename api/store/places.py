@@ -29,6 +29,7 @@ from api.store.territories import (
 from api.store.versions import VersionInfo, add_version, list_versions, mark_changed
 from api.store.zone_indexes import keep_indexes
 from api.store.zonesets import add_zones, link_children, remove_zones
+from geo.errors import FileFormatError
 from geo.records import LAYER_NAMES, Kind, Level, Place
 
 if TYPE_CHECKING:
@@ -329,6 +330,22 @@ def load_records(  # noqa: PLR0913  all but the first four by name
     )
 
 
+def refuse_nothing(report: LoadReport, kind: Kind, file: str) -> None:
+    """Refuse a file of which nothing was stored: with ``replace``, what was there would be gone for nothing.
+
+    Raises
+    ------
+    FileFormatError
+        It has no rows, good or bad.
+    """
+    if not report.counts[kind] and not len(report.rejected):
+        raise FileFormatError(
+            f"“{file}”里没有数据行，什么也没有改动。",
+            f"{file} has no rows",
+            remedy="请检查文件、工作表或图层。",
+        )
+
+
 def _load_zones(
     session: Session, territory: str, zones: gpd.GeoDataFrame, layer: str | None, level: str | None
 ) -> tuple[VersionInfo, int]:
@@ -402,4 +419,5 @@ __all__ = [
     "load_place",
     "load_records",
     "new_territory",
+    "refuse_nothing",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from api.store import places
 from geo.files import read_chunks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -32,17 +33,23 @@ class Order:
     ----------
     path
         The kept file.
-    kind, territory, declared, layer, level, skip_bad_rows
+    kind, territory, layer, level, skip_bad_rows
         As for ``onegrid load``.
+    declared, table, sheet, encoding, columns
+        As ``declared, layer, sheet, encoding, columns`` of `geo.files.read_chunks`.
     """
 
     path: Path
     kind: Kind
     territory: str
-    declared: str | None
-    layer: str | None
-    level: str | None
-    skip_bad_rows: bool
+    declared: str | None = None
+    layer: str | None = None
+    level: str | None = None
+    table: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    skip_bad_rows: bool = False
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -83,7 +90,11 @@ def _load(session: Session, order: Order, actor: Actor, progress: Progress) -> d
         order.path,
         order.kind,
         declared=order.declared,
+        columns=order.columns,
+        layer=order.table,
         level=order.level,
+        sheet=order.sheet,
+        encoding=order.encoding,
         territory=boundary,
         skip_bad_rows=order.skip_bad_rows,
     )
@@ -97,6 +108,7 @@ def _load(session: Session, order: Order, actor: Actor, progress: Progress) -> d
         progress=progress,
         actor=actor,
     )
+    places.refuse_nothing(report, order.kind, order.path.name)
     rejected = report.rejected.head(REJECTED_SHOWN).astype(object)
     return {
         "territory": report.territory,

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from geo.errors import FileFormatError
 from geo.records import COLUMNS, KINDS, LAYER_NAMES, LEVELS, SUBJECT_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from geo.records import Kind
 
@@ -205,3 +206,41 @@ def match_headings(headings: Sequence[str], kind: Kind, given: Mapping[str, str]
         if len(alike) > 1:
             twins[name] = alike
     return Matched(found, constants, absent, twins)
+
+
+def named_columns(given: Iterable[str], kind: Kind) -> dict[str, str]:
+    """Return what a user says of a file's headings, for `match_headings`.
+
+    Parameters
+    ----------
+    given
+        ``编码=房屋编号``: which heading is a column, named by its own name or an alias; ``类别==户``: the value of
+        every row.
+    kind
+        Of the file's records.
+
+    Raises
+    ------
+    FileFormatError
+        One is no pair, or names no column of this kind.
+
+    Examples
+    --------
+    >>> named_columns(["编码=房屋编号", "类别==户"], "subjects")
+    {'code': '房屋编号', 'kind': '=户'}
+    """
+    names = {plain(word): each.name for each in COLUMNS[kind] for word in (each.name, *each.aliases)}
+    names |= {plain(word): "geometry" for word in GEOMETRY_HEADINGS}
+    found: dict[str, str] = {}
+    for text in given:
+        name, sign, heading = text.partition("=")
+        if plain(name) not in names or not sign or not heading.strip("= "):
+            raise FileFormatError(
+                f"列的说明“{text}”写法不对。",
+                f"{text!r} is no pair of a column and a heading",
+                remedy="例如 编码=房屋编号；每一行都相同的值写两个等号: 类别==户。可指明的列: "
+                + "、".join(dict.fromkeys([*(each.name for each in COLUMNS[kind]), "geometry"]))
+                + "。",
+            )
+        found[names[plain(name)]] = heading.strip()
+    return found
