@@ -11,6 +11,7 @@ import typer
 
 from api.app import create_app
 from api.cli import app as command_line
+from api.cli.usage import EXIT_CODES
 from api.services import Services
 from api.settings import Settings
 from api.store.jobs import JobRunner
@@ -46,6 +47,13 @@ def command_lines():
         yield ""
 
 
+def exit_lines():
+    yield "| exit code | meaning |"
+    yield "| --- | --- |"
+    for code, meaning in EXIT_CODES.items():
+        yield f"| {code} | {meaning} |"
+
+
 def setting_lines():
     yield "| variable | default | meaning |"
     yield "| --- | --- | --- |"
@@ -70,6 +78,11 @@ def reference(document) -> str:
         "and a test fails when it is no longer true.",
         "",
         "## Commands",
+        "",
+        "What is wrong with a command is told on standard error, in Chinese and English. The exit code is the same for",
+        "every command:",
+        "",
+        *exit_lines(),
         "",
         *command_lines(),
         "## Settings",

@@ -27,6 +27,7 @@ from api.cli.sources import (
     refuse_same_file,
     save,
 )
+from api.cli.usage import FAULTY
 from api.store import checks
 from api.store.engine import session
 from api.store.findings import FAULT_NAMES
@@ -45,7 +46,7 @@ def check(  # noqa: PLR0913  options of a command
     source: Annotated[str, typer.Argument(help="版本号 (或辖区编码，取其最新版本)，或网格文件")],
     *,
     limit: Annotated[int, typer.Option(help="最多列出几处", min=0)] = 30,
-    fail: Annotated[bool, typer.Option("--fail", help="有错误时以状态码 2 结束 (供脚本使用)")] = False,
+    fail: Annotated[bool, typer.Option("--fail", help="有错误时以状态码 3 结束 (供脚本使用)")] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -94,7 +95,7 @@ def check(  # noqa: PLR0913  options of a command
     if output is not None:
         save({"faults": faults, "summary": summary(faults)}, output, "faults")
     if fail and (faults["severity"] == "error").any():
-        raise typer.Exit(2)
+        raise typer.Exit(FAULTY)
 
 
 def _show(title: str, faults: gpd.GeoDataFrame, limit: int) -> None:

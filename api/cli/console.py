@@ -21,8 +21,10 @@ from rich.progress import (
 )
 from rich.table import Table
 from typer import rich_utils
+from typer._click.exceptions import UsageError  # typer's own, vendored click
 from typer.core import TyperGroup
 
+from api.cli.usage import REFUSED, bilingual
 from api.settings import Settings
 from geo.errors import BadRecordsError, FileFormatError, GeoError
 
@@ -51,27 +53,36 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pyogrio\.")
 class Group(TyperGroup):
     """Commands whose known failures end with a message instead of a stack trace."""
 
+    def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401  typer's own, vendored click
+        """Read the words of a command line; say in Chinese too what is wrong with them."""
+        try:
+            return super().make_context(*args, **more)
+        except UsageError as error:
+            raise bilingual(error) from error
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer's own, vendored click
         """Run a command; show what a planner can mend, let defects surface as they are."""
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            raise bilingual(error) from error
         except BadRecordsError as error:
             show_failure(error)
             show_faults(error.faults.to_dict("records"))
-            raise typer.Exit(1) from error
+            raise typer.Exit(REFUSED) from error
         except GeoError as error:
             show_failure(error)
-            raise typer.Exit(1) from error
+            raise typer.Exit(REFUSED) from error
         except ValidationError as error:
             if error.title != Settings.__name__:
                 raise
             show_failure(_wrong_settings(error))
-            raise typer.Exit(1) from error
+            raise typer.Exit(REFUSED) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of the output has gone: click ends quietly
                 raise
             show_failure(_unusable(error))
-            raise typer.Exit(1) from error
+            raise typer.Exit(REFUSED) from error
 
 
 def _wrong_settings(error: ValidationError) -> GeoError:

@@ -130,7 +130,7 @@ def test_zones_of_a_file_become_a_draft(board: Place, tmp_path: Path) -> None:
     assert count(zones + "'grid'") == 15
     assert count(zones + "'community'") == 4
     assert count(zones + "'grid' AND z.parent_id IS NOT NULL") == 15
-    result = onegrid("check", "board-v2", "--fail", code=2)
+    result = onegrid("check", "board-v2", "--fail", code=3)
     assert "缺口" in result.output or "未覆盖" in result.output
 
 
