@@ -46,8 +46,9 @@ export function fill(element, ...children) {
 }
 
 /**
- * Draws an element anew when it is asked to: once for many changes, with the focus where it was, and never under a
- * pressed mouse, whose click would find nothing.
+ * Draws an element anew when it is asked to: once for many changes, with the focus where it was, and never while it
+ * would lose what is being entered: under a pressed mouse, whose click would find nothing, while characters are composed
+ * (as Chinese ones are), and in the middle of a number.
  *
  * @param {HTMLElement} element
  * @param {() => void} draw fills it
@@ -56,35 +57,53 @@ export function fill(element, ...children) {
 export function redrawing(element, draw) {
   let asked = false;
   let pressed = false;
+  let composing = false;
+  /** The number that is being typed: it is taken when it is left. @type {EventTarget | null} */
+  let typed = null;
   /** Who had the focus; kept while it cannot have it, being disabled. @type {HTMLElement | null} */
   let held = null;
   const now = () => {
-    if (!asked || pressed) return;
+    if (!asked || pressed || composing || (typed !== null && typed === document.activeElement)) return;
     asked = false;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     if (element.contains(focused)) held = focused;
     else if (focused !== document.body) held = null;
-    const caret = held instanceof HTMLInputElement && held.type === "search" ? held.selectionStart : null;
+    const caret = held instanceof HTMLInputElement ? held.selectionStart : null;
     draw();
-    if (!held || held.isConnected) return;
-    // Whoever has a name of any kind is known by it again.
-    const name = [...held.attributes].find((one) => one.name === "id" || one.name === "name" || one.name.startsWith("data-"));
-    const again = name && element.querySelector(`[${name.name}="${CSS.escape(name.value)}"]`);
-    if (!(again instanceof HTMLElement)) return;
+    if (!held || held === document.activeElement) return;
+    const again = held.isConnected ? held : namesake(held, element);
+    if (!again) return;
     again.focus({ preventScroll: true });
+    if (again !== held && again instanceof HTMLInputElement) {
+      if (caret !== null) again.setSelectionRange(caret, caret);
+      // A number is selected as a whole, as when it was come to by Tab: what is typed takes its place.
+      else if (again.type === "number") again.select();
+    }
     held = again;
-    if (again instanceof HTMLInputElement && caret !== null) again.setSelectionRange(caret, caret);
   };
   // The list of a select swallows the release of the mouse, and keeps its own.
-  element.addEventListener("pointerdown", ({ target }) => { pressed = !(target instanceof HTMLSelectElement); });
+  element.addEventListener("pointerdown", ({ target, button }) => { pressed = button === 0 && !(target instanceof HTMLSelectElement); });
   for (const release of ["pointerup", "pointercancel"]) {
     addEventListener(release, () => setTimeout(() => { pressed = false; now(); }));
   }
+  element.addEventListener("compositionstart", () => { composing = true; });
+  element.addEventListener("compositionend", () => { composing = false; setTimeout(now); });
+  element.addEventListener("input", ({ target }) => { if (target instanceof HTMLInputElement && target.type === "number") typed = target; });
+  element.addEventListener("change", () => { typed = null; });
+  element.addEventListener("focusout", () => setTimeout(now));
   return () => {
     asked = true;
     // Later: the focus may be on its way from one field to the next.
     setTimeout(now);
   };
+}
+
+/** Whoever has a name of any kind is known by it again. @param {Element} lost @param {Element} home */
+function namesake(lost, home) {
+  const name = [...lost.attributes].find((one) => one.name === "id" || one.name === "name" || one.name.startsWith("data-"));
+  const values = lost instanceof HTMLInputElement && lost.type === "radio" ? `[value="${CSS.escape(lost.value)}"]` : "";
+  const found = name && home.querySelector(`[${name.name}="${CSS.escape(name.value)}"]${values}`);
+  return found instanceof HTMLElement ? found : null;
 }
 
 /** A line icon, drawn in the text's colour.

@@ -27,6 +27,12 @@ import { t } from "./language.js";
  * @typedef {(question: import("./panels/dialog").Question) => Promise<Record<string, string> | null>} Ask
  */
 
+/**
+ * What a planner has in hand: the tool, by how many were taken before it, and what is picked.
+ *
+ * @typedef {{ grip: number, picked: string[] }} Hand
+ */
+
 /** Pieces that a line may cut a zone into, beside the one that keeps the code. */
 const PIECES = 5;
 
@@ -43,6 +49,8 @@ export class Workbench {
     this.ask = ask;
     /** @type {Promise<void>} the last act in turn */
     this.turn = Promise.resolve();
+    /** Counts how often a tool was taken. */
+    this.grip = 0;
     /** Newest revision heard of. */
     this.heard = 0;
     /** @type {() => void} */
@@ -244,7 +252,21 @@ export class Workbench {
     const { tool, picked, level } = this.store.state;
     if (name === "merge" && picked.length >= 2) return void this.edit({ operation: "merge", level, codes: picked });
     if (name === tool) return this.store.set({ tool: "" });
+    this.grip += 1;
     this.store.set({ pinning: false, tool: name, picked: keptBy(name, picked), problem: null });
+  }
+
+  /** @returns {Hand} */
+  get hand() {
+    return { grip: this.grip, picked: this.store.state.picked };
+  }
+
+  /** Puts a tool away that has done what it was taken for; moving and painting go on, and what was taken since stays.
+   * @param {Hand} [hand] by which the edit was made; none when another page made it
+   */
+  putAway(hand) {
+    const { tool } = this.store.state;
+    if (hand?.grip === this.grip && !toolOf(tool)?.stays) this.store.set({ tool: "" });
   }
 
   /** Whether what is drawn snaps to what lies around. */
@@ -356,21 +378,25 @@ export class Workbench {
     });
   }
 
-  /** @param {import("./contract").PlanAnswer} answer @param {Edit | null} edit that it answers; null for a step back or forth */
-  accept(answer, edit) {
-    const { plan, level, tool, picked } = this.store.state;
+  /**
+   * @param {import("./contract").PlanAnswer} answer
+   * @param {Edit | null} edit that it answers; null for a step back or forth
+   * @param {Hand} [hand] by which the edit was made
+   */
+  accept(answer, edit, hand) {
+    const { plan, level, picked } = this.store.state;
     if (plan?.id !== answer.plan) return;
     this.heard = Math.max(this.heard, answer.revision);
     for (const { code } of answer.deleted) this.seen.add(code);
     const zones = applied(this.zones(level), answer, level);
+    // What was picked since the edit is what the planner is at now.
+    const about = edit?.operation === "renumber" || hand?.picked === picked ? edit : null;
     this.store.set({
       zones,
-      picked: pickedAfterEdit(edit, answer, level, picked, zones),
+      picked: pickedAfterEdit(about, answer, level, picked, zones),
       plan: { ...plan, revision: answer.revision },
       savedAt: new Date(),
       problem: null,
-      // Moving and painting go on; the other tools have done what they were taken for.
-      tool: toolOf(tool)?.stays ? tool : "",
     });
   }
 }

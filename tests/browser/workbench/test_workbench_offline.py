@@ -58,6 +58,26 @@ def test_edits_wait_survive_a_reload_and_are_sent_in_order(office: Town) -> None
     assert "G0003" in office.zones(page)
 
 
+def test_a_line_half_drawn_outlives_the_attempts_to_send_what_waits(office: Town) -> None:
+    page = office.enter()
+    page.context.set_offline(True)
+    merge(office, page, (0.5, 0.5), (1.5, 0.5))
+    expect(page.locator("#waiting")).to_have_text("待同步 1 项")
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    office.pick(page, (2.5, 2.5))
+    office.click(page, (2.5, 1.9))
+    page.evaluate("onegrid.bench.sending.soon()")  # as every few seconds
+    end = office.at(page, (2.5, 3.1))
+    page.mouse.move(*end)
+    page.mouse.dblclick(*end)
+    expect(page.locator("#waiting")).to_have_text("待同步 2 项")
+    page.wait_for_function("() => onegrid.store.state.tool === ''")
+    page.context.set_offline(False)
+    office.revised(page, 2)
+    assert operations(office) == ["merge", "split"]
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_waiting_edits_ask_where_others_were_faster(office: Town, *, again: bool) -> None:
     page, other = office.enter(), office.enter("publisher")

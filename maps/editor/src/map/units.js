@@ -36,7 +36,11 @@ export class UnitBrush {
     /** Where the pointer is, and was when the service was asked last. */
     this.pixel = [0, 0];
     this.asked = [-Infinity, -Infinity];
+    /** What the pointer is over. @type {{ point: LonLat, alone: boolean } | null} */
+    this.under = null;
     this.down = false;
+    /** Whether a stroke is under way, from the press until all that it went over is given. */
+    this.stroke = false;
     this.disposed = false;
     this.hovered = new VectorSource();
     this.painted = new VectorSource();
@@ -63,7 +67,7 @@ export class UnitBrush {
 
   /** The zones have changed: the stroke is done. */
   reset() {
-    if (this.down) return;
+    if (this.stroke) return;
     this.given.clear();
     this.painted.clear();
     this.hovered.clear();
@@ -75,23 +79,29 @@ export class UnitBrush {
     return { point: /** @type {LonLat} */ (toLonLat(coordinate)), alone: /** @type {MouseEvent} */ (originalEvent).altKey };
   }
 
-  /** @param {import("ol/MapBrowserEvent.js").default} event */
-  #far({ pixel }) {
-    return Math.hypot(pixel[0] - this.asked[0], pixel[1] - this.asked[1]) >= STEP_PX;
+  /** Whether the pointer is away from where the service was asked. */
+  get #far() {
+    return Math.hypot(this.pixel[0] - this.asked[0], this.pixel[1] - this.asked[1]) >= STEP_PX;
   }
 
   /** @param {import("ol/MapBrowserEvent.js").default} event */
   #hover(event) {
     this.pixel = event.pixel;
-    if (this.down || this.asking || !this.#far(event)) return;
-    this.asked = event.pixel;
-    const { point, alone } = this.#place(event);
-    this.asking = this.events.unitAt(point, alone).then((unit) => {
+    this.under = this.#place(event);
+    this.#offer();
+  }
+
+  /** Asks what could be given under the pointer, and again if it has gone on when the answer comes. */
+  #offer() {
+    if (this.stroke || this.asking || this.disposed || !this.under || !this.#far) return;
+    this.asked = this.pixel;
+    this.asking = this.events.unitAt(this.under.point, this.under.alone).then((unit) => {
       this.asking = null;
-      if (this.disposed || this.down) return;
+      if (this.disposed || this.stroke) return;
       this.hovered.clear(true);
       if (unit) this.hovered.addFeature(featureOf(unit));
       this.events.onbrushing(unit ? [unit] : [], this.pixel);
+      this.#offer();
     });
   }
 
@@ -99,7 +109,7 @@ export class UnitBrush {
   #press(event) {
     const { button, shiftKey } = /** @type {MouseEvent} */ (event.originalEvent);
     if (button !== 0 || shiftKey) return false;
-    this.down = true;
+    [this.down, this.stroke] = [true, true];
     this.given.clear();
     this.painted.clear();
     this.hovered.clear();
@@ -112,7 +122,7 @@ export class UnitBrush {
   /** @param {import("ol/MapBrowserEvent.js").default} event */
   #stroke(event) {
     this.pixel = event.pixel;
-    if (!this.#far(event)) return;
+    if (!this.#far) return;
     this.asked = event.pixel;
     this.ahead.push(this.#place(event));
     this.#follow();
@@ -140,7 +150,9 @@ export class UnitBrush {
       });
       return void this.asking.then(() => this.#follow());
     }
-    if (this.down || this.given.size === 0 || this.disposed) return;
+    if (this.down || this.disposed) return;
+    this.stroke = false;
+    if (this.given.size === 0) return;
     const units = [...this.given.values()];
     this.given.clear();
     this.events.onbrushed(units);

@@ -101,17 +101,28 @@ export class GridMap {
         ? [this.plan.fills, this.plan.borders]
         : this.zoneLayers.flatMap(({ fills, borders }) => [fills, borders]).filter((layer) => layer.getVisible()),
     );
-    const clicked = (/** @type {import("ol/MapBrowserEvent.js").default} */ event) => {
-      const { shiftKey, ctrlKey, metaKey } = /** @type {MouseEvent} */ (event.originalEvent);
-      events.onclick(this.#hits(event.pixel), lonLat(event.coordinate), shiftKey || ctrlKey || metaKey);
-    };
+    let twice = false;
+    /** Tells of the last click: what lay under it then. */
+    let tell = () => {};
+    this.map.on(/** @type {any} */ ("pointerdown"), (/** @type {import("ol/MapBrowserEvent.js").default} */ { originalEvent }) => {
+      this.pressed = originalEvent.timeStamp;
+    });
     // In a plan a click counts at once, so that it is never taken for a part of the click before or after it. While
     // reading, the map waits whether a second click follows, which zooms in.
     this.map.on("click", (event) => {
-      if (this.planned && !this.#again(event)) clicked(event);
+      const { shiftKey, ctrlKey, metaKey } = /** @type {MouseEvent} */ (event.originalEvent);
+      const [hits, point] = [this.#hits(event.pixel), lonLat(event.coordinate)];
+      twice = this.#again(event);
+      tell = () => events.onclick(hits, point, shiftKey || ctrlKey || metaKey);
+      if (this.planned && !twice) tell();
     });
-    this.map.on("singleclick", (event) => {
-      if (!this.planned) clicked(event);
+    this.map.on("singleclick", () => {
+      if (!this.planned) tell();
+    });
+    // The library takes any two quick clicks for a double click, at whatever places: only one at one place zooms in.
+    this.map.on("dblclick", () => {
+      if (!twice && !this.planned) tell();
+      return twice;
     });
     this.map.on("pointermove", (event) => {
       if (event.dragging) {
@@ -295,6 +306,8 @@ export class GridMap {
    */
   fit(bbox) {
     const extent = extentOf(bbox);
+    // The row of tools may just have taken room from the map.
+    this.map.updateSize();
     if (!isEmpty(extent)) this.map.getView().fit(extent, { maxZoom: 18, padding: PADDING });
   }
 
@@ -344,6 +357,8 @@ export class GridMap {
    * @returns {Promise<void>}
    */
   settled() {
+    // The page may have been laid out anew since the last frame.
+    this.map.updateSize();
     return new Promise((resolve) => {
       const listen = () =>
         this.map.once("rendercomplete", () => {
@@ -369,11 +384,12 @@ export class GridMap {
     return pixel ? [pixel[0] + box.left, pixel[1] + box.top] : null;
   }
 
-  /** Whether a click is the second of a double click: the first has counted.
+  /** Whether a click is the second of a double click: the first has counted. It matters when the mouse was pressed: a
+   * busy page sees it later.
    * @param {import("ol/MapBrowserEvent.js").default} event
    */
   #again(event) {
-    const [at, { pixel, time }] = [performance.now(), this.clicked];
+    const [at, { pixel, time }] = [this.pressed, this.clicked];
     const again = at - time < TWICE_MS && Math.hypot(event.pixel[0] - pixel[0], event.pixel[1] - pixel[1]) <= SLIP_PX;
     this.clicked = { pixel: event.pixel, time: again ? -Infinity : at };
     return again;
@@ -381,6 +397,9 @@ export class GridMap {
 
   /** Where and when the map was clicked last. */
   clicked = { pixel: [0, 0], time: -Infinity };
+
+  /** When the mouse was pressed last. */
+  pressed = 0;
 
   /** What lies under a pixel, topmost first: fault, station, zone of the active level.
    * @param {number[]} pixel

@@ -1,5 +1,5 @@
 // The tab of comments: threads, open ones first, each with its place on the map.
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 
@@ -18,8 +18,6 @@ export function commentList(store, bench) {
     if (!plan) return fill(list);
     const open = (comments ?? []).filter(({ resolved_at }) => !resolved_at).length;
     fill(hint, comments ? t("comment.summary", open, comments.length - open) : t("busy"));
-    const held = /** @type {HTMLElement | null} */ (document.activeElement);
-    const writing = list.contains(held) ? held?.id : "";
     fill(
       list,
       comments?.length === 0 && h("li", { class: "hint" }, t("comment.none")),
@@ -27,7 +25,6 @@ export function commentList(store, bench) {
         .sort((a, b) => Number(!!a.resolved_at) - Number(!!b.resolved_at) || b.id - a.id)
         .map(thread),
     );
-    if (writing) document.getElementById(writing)?.focus();
   };
   /** @param {import("../contract").Comment} comment */
   const thread = (comment) => {
@@ -79,7 +76,7 @@ export function commentList(store, bench) {
       ),
     );
   };
-  store.on(["plan", "comments", "pinning", "language"], draw);
+  store.on(["plan", "comments", "pinning", "language"], redrawing(panel, draw));
   draw();
   return panel;
 }

@@ -1,5 +1,5 @@
 // The tab of a comparison: what with what, how it is shown, and the zones that changed.
-import { fill, h } from "../dom.js";
+import { fill, h, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { WAYS } from "../plan/comparing.js";
@@ -81,7 +81,7 @@ export function comparePanel(store, bench) {
             ],
     );
   };
-  store.on(["compared", "versions", "plan", "language"], draw);
+  store.on(["compared", "versions", "plan", "language"], redrawing(panel, draw));
   draw();
   return panel;
 }

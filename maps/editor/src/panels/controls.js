@@ -1,6 +1,6 @@
 // What lies on the map: zoom buttons, the card of layers, the legend.
 import { coloured, UNKNOWN } from "../colouring.js";
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { nameOf, t } from "../language.js";
 import { contextOf } from "../plan/departments.js";
@@ -100,7 +100,7 @@ export function layersCard(store, actions) {
       ),
     );
   };
-  store.on(["version", "level", "shown", "colour", "language"], draw);
+  store.on(["version", "level", "shown", "colour", "language"], redrawing(card, draw));
   draw();
   return card;
 }

@@ -1,5 +1,5 @@
 // The details of what is selected: a zone, a station with its circles, a fault, an answer of a lookup.
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { faultName, messageOf, nameOf, t } from "../language.js";
 import { levelOf } from "../state.js";
@@ -26,7 +26,7 @@ export function details(store, actions, bench) {
         return fill(panel, lookupCard(store, actions, subject));
     }
   };
-  store.on(["subject", "zones", "faults", "stations", "version", "plan", "language"], draw);
+  store.on(["subject", "zones", "faults", "stations", "version", "plan", "language"], redrawing(panel, draw));
   draw();
   return panel;
 }

@@ -1,5 +1,5 @@
 // The frame around the map: tabs of the panel, the foot line, the bar of troubles.
-import { append, fill, h, icon, ICONS } from "../dom.js";
+import { append, fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { details } from "./details.js";
@@ -53,7 +53,6 @@ export function sidePanel(store, actions, { repairing, fusing, bench }) {
     const open = (comments ?? []).filter(({ resolved_at }) => !resolved_at).length;
     const errors = version?.faults.errors ?? 0;
     const warnings = version?.faults.warnings ?? 0;
-    const held = document.activeElement?.id ?? "";
     fill(
       tabs,
       names.map((one) =>
@@ -83,10 +82,13 @@ export function sidePanel(store, actions, { repairing, fusing, bench }) {
         ),
       ),
     );
-    if (held.startsWith("tab-")) document.getElementById(held)?.focus();
-    for (const [one, page] of Object.entries(pages)) page.hidden = one !== tab;
   };
-  store.on(["tab", "version", "plan", "compared", "comments", "language"], draw);
+  const show = () => {
+    for (const [one, page] of Object.entries(pages)) page.hidden = one !== store.state.tab;
+  };
+  store.on(["tab"], show);
+  store.on(["tab", "version", "plan", "compared", "comments", "language"], redrawing(tabs, draw));
+  show();
   draw();
   return panel;
 }

@@ -95,7 +95,8 @@ function order(store, fusing, fusion) {
       disabled: households === null,
       value: households?.[side] ?? "",
       onchange: (/** @type {Event} */ event) => {
-        const next = /** @type {[number, number]} */ ([...(households ?? [0, 0])]);
+        // As chosen by now: another field may have been filled in since this one was drawn.
+        const next = /** @type {[number, number]} */ ([...(store.state.fusion?.choice.households ?? [0, 0])]);
         next[side] = Number(value(event));
         fusing.choose({ households: next });
       },
@@ -118,7 +119,8 @@ function order(store, fusing, fusion) {
             checked: layers.includes(level.code),
             onchange: (/** @type {Event} */ event) => {
               const on = /** @type {HTMLInputElement} */ (event.target).checked;
-              fusing.choose({ layers: fusible(version).map(({ code }) => code).filter((code) => (code === level.code ? on : layers.includes(code))) });
+              const chosen = store.state.fusion?.choice.layers ?? [];
+              fusing.choose({ layers: fusible(version).map(({ code }) => code).filter((code) => (code === level.code ? on : chosen.includes(code))) });
             },
           }),
           nameOf(level),
@@ -451,7 +453,7 @@ export function fusionLegend(store, fusing) {
       KINDS.filter((kind) => fusion.summary?.conflicts.some((one) => one.kind === kind)).map((kind) => toggle(`class-${kind}`, fusion.kinds.has(kind), swatch(kind), t(`conflict.${kind}`), (on) => fusing.showKind(kind, on))),
     );
   };
-  store.on(["fusion", "tab", "plan", "version", "language"], draw);
+  store.on(["fusion", "tab", "plan", "version", "language"], redrawing(card, draw));
   draw();
   return card;
 }

@@ -1,6 +1,6 @@
 // The bar at the top: territory and version pickers, search, briefing, language, who is signed in.
 import * as api from "../api.js";
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { searchBox } from "./search.js";
@@ -9,13 +9,15 @@ import { searchBox } from "./search.js";
 
 /** @param {Store} store @param {Actions} actions @param {import("../workbench").Workbench} bench */
 export function header(store, actions, bench) {
-  const bar = h("header", { class: "bar" });
+  const [pickers, account] = [h("div", { class: "part" }), h("div", { class: "part" })];
+  // The search box stays as it is while the rest is drawn anew: somebody may be typing into it.
+  const bar = h("header", { class: "bar" }, pickers, searchBox(store, actions), account);
   // Made once: a picture made anew is asked for anew.
   const sign = h("img", { src: "/static/icon.svg", alt: "", width: 26, height: 26 });
   const draw = () => {
     const { me, territories, versions, version, level, language } = store.state;
     fill(
-      bar,
+      pickers,
       h("div", { class: "brand" }, sign, h("strong", {}, t("app"))),
       h(
         "label",
@@ -48,7 +50,9 @@ export function header(store, actions, bench) {
         ),
       ),
       version && (bench.plans || store.state.plans.length > 0) && planPicker(store, bench),
-      searchBox(store, actions),
+    );
+    fill(
+      account,
       version &&
         h(
           "a",
@@ -76,12 +80,13 @@ export function header(store, actions, bench) {
         ),
     );
   };
-  store.on(["me", "territories", "versions", "version", "level", "language", "plans"], draw);
+  const redraw = redrawing(bar, draw);
+  store.on(["me", "territories", "versions", "version", "level", "language", "plans"], redraw);
   // The revision changes with every edit; the bar is drawn again only when the plan is another.
   let shown = "";
   store.on(["plan"], ({ plan }) => {
     const now = plan ? `${plan.id}.${plan.status}` : "";
-    if (now !== shown) draw();
+    if (now !== shown) redraw();
     shown = now;
   });
   draw();

@@ -1,5 +1,5 @@
 // The panel of a plan: who moves, what was done.
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { flowsOf, moved } from "../plan/changes.js";
@@ -79,7 +79,7 @@ export function moveList(store) {
       flowTable(store, moves, level),
     );
   };
-  store.on(["plan", "moves", "level", "moving", "tab", "language"], draw);
+  store.on(["plan", "moves", "level", "moving", "tab", "language"], redrawing(panel, draw));
   return panel;
 }
 
@@ -134,7 +134,7 @@ export function historyList(store, actions) {
       ),
     );
   };
-  store.on(["plan", "changes", "tab", "language"], draw);
+  store.on(["plan", "changes", "tab", "language"], redrawing(panel, draw));
   return panel;
 }
 

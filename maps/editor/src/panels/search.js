@@ -14,7 +14,7 @@ export function searchBox(store, actions) {
   let timer = 0;
   /** @type {AbortController | null} */ let running = null;
 
-  const list = h("ul", { id: "found", class: "found", role: "listbox", "aria-label": t("search"), hidden: true });
+  const list = h("ul", { id: "found", class: "found", role: "listbox", hidden: true });
   const input = h("input", {
     id: "search",
     type: "search",
@@ -22,8 +22,6 @@ export function searchBox(store, actions) {
     "aria-expanded": "false",
     "aria-controls": "found",
     "aria-autocomplete": "list",
-    "aria-label": t("search"),
-    placeholder: t("search.placeholder"),
     autocomplete: "off",
     spellcheck: "false",
     oninput: () => {
@@ -134,5 +132,11 @@ export function searchBox(store, actions) {
     }
   }
 
+  const words = () => {
+    for (const part of [input, list]) part.setAttribute("aria-label", t("search"));
+    input.placeholder = t("search.placeholder");
+  };
+  store.on(["language"], words);
+  words();
   return h("div", { class: "search", role: "search" }, icon(ICONS.search), input, list);
 }

@@ -1,5 +1,5 @@
 // The row of tools under the bar: tools of the plan that is open, comparing, checks, what is done with a plan.
-import { fill, h, icon } from "../dom.js";
+import { fill, h, icon, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { t } from "../language.js";
 import { checksOf } from "../plan/checks.js";
@@ -56,7 +56,6 @@ export function toolbar(store, bench) {
     const edits = opened !== null && bench.mayEdit;
     bar.hidden = !version;
     bar.setAttribute("aria-label", t("tools"));
-    const held = document.activeElement?.id ?? "";
     fill(
       bar,
       // What changes nothing is at hand for whoever sees the map.
@@ -85,7 +84,6 @@ export function toolbar(store, bench) {
     release.title = version ? t("draft.review.hint", version.version) : "";
     release.hidden = !bench.releasing.may;
     release.disabled = job !== null;
-    if (held.startsWith("tool-")) document.getElementById(held)?.focus();
   };
   const count = () => {
     const { plan: opened, zones, faults, level } = store.state;
@@ -94,7 +92,7 @@ export function toolbar(store, bench) {
     checks.title = t("checks.next");
     fill(checks, t("checks"), h("span", { class: `badge ${found > 0 ? "warning" : "none"}` }, figures.whole(found)));
   };
-  store.on(["plan", "tool", "picked", "job", "me", "version", "compared", "pinning", "snapping", "language"], draw);
+  store.on(["plan", "tool", "picked", "job", "me", "version", "compared", "pinning", "snapping", "language"], redrawing(row, draw));
   store.on(["plan", "zones", "faults", "level", "language"], count);
   draw();
   count();

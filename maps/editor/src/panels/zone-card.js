@@ -1,6 +1,6 @@
 // The card of the zone of a plan that is picked: what it is, what it holds, who looks after it, who comes and goes.
 import * as api from "../api.js";
-import { fill, h, icon, ICONS } from "../dom.js";
+import { fill, h, icon, ICONS, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { nameOf, t } from "../language.js";
 import { messagesOf } from "../plan/rules.js";
@@ -30,12 +30,12 @@ export function planZoneCard(store, bench) {
       planBounds(plan.id, level, zone.code).then(
         ({ text }) => {
           now.text = text;
-          if (bounds === now) draw();
+          if (bounds === now) redraw();
         },
         // Without an answer the card goes on without it: an edit that is not answered yet, or no connection.
         () => {
           now.text = unknown;
-          if (bounds === now) draw();
+          if (bounds === now) redraw();
         },
       );
     }
@@ -89,7 +89,8 @@ export function planZoneCard(store, bench) {
       ),
     );
   };
-  store.on(["plan", "zones", "picked", "moves", "parents", "language"], draw);
+  const redraw = redrawing(card, draw);
+  store.on(["plan", "zones", "picked", "moves", "parents", "language"], redraw);
   return card;
 }
 

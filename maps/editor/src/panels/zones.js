@@ -1,6 +1,6 @@
 // The table of zones beside the map: sorted, filtered by words and by warnings, a click flies there. The same for a
 // version and for a plan; for a plan it has the rules that zones break, and a histogram with the office's band.
-import { fill, h } from "../dom.js";
+import { fill, h, redrawing } from "../dom.js";
 import * as figures from "../figures.js";
 import { nameOf, t } from "../language.js";
 import { bandOf, histogram, warningsOf } from "../plan/rules.js";
@@ -175,10 +175,11 @@ export function zoneTable(store, actions, { id, planned, rules: showRules }) {
     // Once the page is laid out anew: the card of the zone takes room from the table.
     requestAnimationFrame(() => body.querySelector(".chosen")?.scrollIntoView({ block: "nearest" }));
   };
-  store.on(["zones", "plan", "version", "level", "profile", "language"], () => {
+  const redraw = redrawing(panel, () => {
     heads();
     rows();
   });
+  store.on(["zones", "plan", "version", "level", "profile", "language"], redraw);
   store.on(["picked", "subject"], mark);
   heads();
   rows();

@@ -24,6 +24,8 @@ export class Sending {
     /** @type {Outbox | null} of the plan that is open */
     this.outbox = null;
     this.timer = 0;
+    /** What the planner had in hand when an edit was made. @type {WeakMap<Item, import("../workbench").Hand>} */
+    this.hands = new WeakMap();
     bench.store.on(["plan"], ({ plan }) => this.#open(plan?.id ?? 0));
     addEventListener("online", () => this.soon());
   }
@@ -52,7 +54,7 @@ export class Sending {
    */
   async edit(edit) {
     if (!this.outbox) return;
-    this.outbox.add(edit, this.bench.zones(edit.level));
+    this.hands.set(this.outbox.add(edit, this.bench.zones(edit.level)), this.bench.hand);
     await this.soon();
   }
 
@@ -100,7 +102,7 @@ export class Sending {
         if (isUnreachable(error)) {
           outbox.note(item, { late: item.sentOn !== null });
           this.#say();
-          this.bench.store.set({ tool: "" });
+          for (const one of outbox.items) this.bench.putAway(this.hands.get(one));
           this.timer ||= window.setTimeout(() => void this.soon(), AGAIN_MS);
           return;
         }
@@ -152,7 +154,8 @@ export class Sending {
       try {
         const answer = await api.editPlan(plan.id, revision, edit);
         outbox.carry(answer);
-        return this.bench.accept(answer, edit);
+        this.bench.accept(answer, edit, this.hands.get(item));
+        return this.bench.putAway(this.hands.get(item));
       } catch (error) {
         if (!isStale(error)) throw error;
         await this.bench.refresh();
