@@ -30,7 +30,7 @@ from api.store import accounts, assignments, checks, circles, credentials, place
 from api.store.engine import make_engine
 from geo import files
 from geo.records import LEVELS, Place
-from tests.browser.towns import Town, settle
+from tests.browser.towns import Town, loaded, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,9 +44,11 @@ Layers = dict[str, dict[str, shapely.Polygon]]
 """Zones by level and code."""
 
 PASSWORD = "Grids-of-a-town-7"  # noqa: S105  of an account that lives for one session of tests
-START_SECONDS = 90
+START_SECONDS = 300
+PATIENCE_MS = 60_000
+"""How long anything that is waited for may take: a busy machine is no failure."""
 
-expect.set_options(timeout=20_000)  # a busy machine is no failure
+expect.set_options(timeout=PATIENCE_MS)
 
 LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED", "ERR_CONNECTION_RESET")
 
@@ -170,7 +172,7 @@ def service(
                 capture_output=True,
                 text=True,
                 check=True,
-                timeout=120,
+                timeout=300,
             )
 
         with socket.socket() as probe:
@@ -190,7 +192,7 @@ def service(
                 yield Service(url, monaco, town, engine, PASSWORD, link, onegrid)
             finally:
                 process.terminate()
-                process.wait(30)
+                process.wait(120)
                 engine.dispose()
 
 
@@ -221,15 +223,36 @@ def _chromium() -> str:
 def browser() -> Iterator[Browser]:
     """Return Chromium without WebGL."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        opened = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS, timeout=3 * PATIENCE_MS)
         yield opened
         opened.close()
+
+
+def _opened(browser: Browser, **options: Any) -> BrowserContext:
+    """Open a patient browser of its own: nothing of it is shared with others."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
+@pytest.fixture
+def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Return the opener of browsers of their own, with Playwright's options; they are closed after the test."""
+    opened: list[BrowserContext] = []
+
+    def opener(**options: Any) -> BrowserContext:
+        opened.append(_opened(browser, **options))
+        return opened[-1]
+
+    yield opener
+    for context in opened:
+        context.close()
 
 
 @pytest.fixture(scope="session")
 def signed_in(browser: Browser, service: Service) -> Any:
     """Return the cookies of a browser that signed in by a one-time link."""
-    context = browser.new_context()
+    context = _opened(browser)
     context.new_page().goto(service.link())
     state = context.storage_state()
     context.close()
@@ -267,14 +290,9 @@ def watch(page: Page) -> Watch:
 
 
 @pytest.fixture
-def context(browser: Browser, signed_in: Any) -> Iterator[BrowserContext]:
+def context(open_context: Callable[..., BrowserContext], signed_in: Any) -> BrowserContext:
     """Return a signed-in browser with an office's usual screen."""
-    opened = browser.new_context(
-        viewport={"width": 1366, "height": 768}, storage_state=signed_in, locale="zh-CN"
-    )
-    opened.set_default_timeout(30_000)
-    yield opened
-    opened.close()
+    return open_context(viewport={"width": 1366, "height": 768}, storage_state=signed_in, locale="zh-CN")
 
 
 @pytest.fixture
@@ -292,6 +310,7 @@ def open_map(context: BrowserContext, service: Service) -> Iterator[Callable[...
         page = context.new_page()
         seen.append(watch(page))
         page.goto(f"{service.url}/#{link}")
+        loaded(page)
         page.locator("#zones tbody tr[data-code]").first.wait_for(state="attached")
         settle(page)
         return page
@@ -303,15 +322,12 @@ def open_map(context: BrowserContext, service: Service) -> Iterator[Callable[...
 
 
 @pytest.fixture
-def sign_in(service: Service, browser: Browser) -> Iterator[Callable[[str], Page]]:
+def sign_in(service: Service, open_context: Callable[..., BrowserContext]) -> Iterator[Callable[[str], Page]]:
     """Return the opener of an empty page for an account, in a browser of its own; any error it logs fails the test."""
-    contexts: list[BrowserContext] = []
     seen: list[Watch] = []
 
     def opener(account: str) -> Page:
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
-        context.set_default_timeout(30_000)
-        contexts.append(context)
+        context = open_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
         door = context.new_page()
         door.goto(service.link(account))
         door.close()
@@ -320,8 +336,6 @@ def sign_in(service: Service, browser: Browser) -> Iterator[Callable[[str], Page
         return page
 
     yield opener
-    for context in contexts:
-        context.close()
     assert [one.errors for one in seen] == [[] for _ in seen]
 
 

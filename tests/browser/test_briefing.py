@@ -8,19 +8,18 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page
 
 
 @pytest.fixture
-def offline(browser: Browser) -> Iterator[BrowserContext]:
+def offline(open_context: Callable[..., BrowserContext]) -> BrowserContext:
     """Return a browser whose every request but for files fails."""
-    context = browser.new_context(viewport={"width": 1366, "height": 768}, offline=True)
+    context = open_context(viewport={"width": 1366, "height": 768}, offline=True)
     context.route("http*://**", lambda route: route.abort())
-    yield context
-    context.close()
+    return context
 
 
 def _open(
@@ -57,12 +56,12 @@ def test_written_by_the_command_line(
 def test_answered_by_the_service(
     service: Any,
     signed_in: Any,
-    browser: Browser,
+    open_context: Callable[..., BrowserContext],
     offline: BrowserContext,
     watch_page: Callable[[Page], Any],
     tmp_path: Path,
 ) -> None:
-    context = browser.new_context(storage_state=signed_in)
+    context = open_context(storage_state=signed_in)
     answer = context.request.get(f"{service.url}/api/briefings/board-v1.html?level=grid")
     assert answer.status == 200
     path = tmp_path / "board.html"
@@ -72,7 +71,6 @@ def test_answered_by_the_service(
     online.goto(f"{service.url}/api/briefings/board-v1.html?level=grid")
     expect(online.locator(".leaflet-interactive").first).to_be_visible()
     assert seen_online.errors == []
-    context.close()
 
     page, seen = _open(offline, path, watch_page, "棋盘镇")
     expect(page.locator(".foot .synthetic")).to_have_text("示意数据")

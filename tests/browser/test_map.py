@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.towns import settle
+from tests.browser.towns import loaded, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import shapely
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
     Open = Callable[..., Page]
+    OpenContext = Callable[..., BrowserContext]
 
 
 def _click_at(page: Page, point: shapely.Point) -> None:
@@ -46,9 +47,8 @@ def _colours(page: Page) -> set[tuple[int, ...]]:
     return {tuple(int(part) for part in pixel.split(",")) for pixel in pixels}
 
 
-def test_sign_in_with_password(browser: Browser, service: Any) -> None:
-    context = browser.new_context()
-    page = context.new_page()
+def test_sign_in_with_password(open_context: OpenContext, service: Any) -> None:
+    page = open_context().new_page()
     page.goto(service.url)
     expect(page).to_have_url(re.compile("/sign-in"))
     page.get_by_label("账号").fill("planner")
@@ -63,17 +63,14 @@ def test_sign_in_with_password(browser: Browser, service: Any) -> None:
     expect(page).to_have_url(re.compile("/sign-in"))
     page.goto(service.url)
     expect(page).to_have_url(re.compile("/sign-in"))
-    context.close()
 
 
-def test_sign_in_by_link_works_once(browser: Browser, service: Any) -> None:
+def test_sign_in_by_link_works_once(open_context: OpenContext, service: Any) -> None:
     link = service.link()
     for expected in ("#map", ".problem"):
-        context = browser.new_context()
-        page = context.new_page()
+        page = open_context().new_page()
         page.goto(link)
         expect(page.locator(expected).first).to_be_visible()
-        context.close()
 
 
 def test_map_shows_zones_without_webgl(open_map: Open, service: Any) -> None:
@@ -107,6 +104,7 @@ def test_click_on_a_zone_shows_its_details(open_map: Open, service: Any) -> None
 def test_table_sorts_filters_and_flies(open_map: Open) -> None:
     page = open_map()
     page.get_by_role("button", name="户数").click()
+    expect(page.locator("#zones th[aria-sort=descending]")).to_have_text("户数")
     households = page.locator("#zones tbody td:nth-child(2)").all_inner_texts()
     counts = [int(text.replace(",", "")) for text in households]
     assert counts == sorted(counts, reverse=True)
@@ -262,10 +260,11 @@ def test_everything_fits_a_small_screen(open_map: Open) -> None:
     assert layers["y"] + layers["height"] <= legend["y"]
 
 
-def test_lost_connection_is_said_and_mended(browser: Browser, service: Any, signed_in: Any) -> None:
-    context = browser.new_context(storage_state=signed_in)
+def test_lost_connection_is_said_and_mended(open_context: OpenContext, service: Any, signed_in: Any) -> None:
+    context = open_context(storage_state=signed_in)
     page = context.new_page()
     page.goto(f"{service.url}/#version=board-v1")
+    loaded(page)
     expect(page.locator("#zones tbody tr[data-code]").first).to_be_visible()
     context.set_offline(True)
     page.locator("#zones tbody tr").first.click()
@@ -274,25 +273,22 @@ def test_lost_connection_is_said_and_mended(browser: Browser, service: Any, sign
     page.get_by_role("button", name="重试").click()
     expect(page.locator(".facts")).to_contain_text("面积")
     expect(page.locator("#troubles")).to_be_hidden()
-    context.close()
 
 
-def test_session_that_ended_leads_to_sign_in(browser: Browser, service: Any) -> None:
-    context = browser.new_context()
+def test_session_that_ended_leads_to_sign_in(open_context: OpenContext, service: Any) -> None:
+    context = open_context()
     page = context.new_page()
     page.goto(service.link())
+    loaded(page)
     expect(page.locator("#zones tbody tr[data-code]").first).to_be_visible()
     context.clear_cookies()
     page.locator("#zones tbody tr").first.click()
     expect(page).to_have_url(re.compile("/sign-in"))
-    context.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/api/versions/monaco-v1", "/api/tiles/monaco-v1/admin/0/0/0.mvt"])
-def test_nothing_is_open_without_sign_in(browser: Browser, service: Any, path: str) -> None:
-    context = browser.new_context()
-    page = context.new_page()
+def test_nothing_is_open_without_sign_in(open_context: OpenContext, service: Any, path: str) -> None:
+    page = open_context().new_page()
     answer = page.goto(service.url + path)
     assert answer is not None
     assert answer.status == 401 or "/sign-in" in page.url
-    context.close()

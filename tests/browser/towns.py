@@ -24,6 +24,11 @@ Spot = tuple[float, float]
 """A place of a town, in steps from its south-west."""
 
 
+def loaded(page: Page) -> None:
+    """Wait until the page has read what it opens with."""
+    page.locator("#app:not([aria-busy])").wait_for()
+
+
 def settle(page: Page) -> None:
     """Wait until the map stands still and is drawn."""
     page.evaluate("onegrid.map.settled()")
@@ -64,10 +69,12 @@ class Town:
         link = f"{self.url}/#version={self.code}-v1"
         if not self.plan:
             page.goto(link)
+            loaded(page)
             page.locator("#zones tbody tr[data-code]").first.wait_for(state="attached")
             settle(page)
             return page
         page.goto(f"{link}&plan={self.plan}")
+        loaded(page)
         page.locator("#plan-zones tbody tr[data-code]").first.wait_for()
         page.wait_for_function("() => onegrid.map.plan.source.getFeatures().length > 0")
         page.evaluate("bbox => onegrid.map.fit(bbox)", [*self.corner(-0.4, -0.4), *self.corner(4.4, 4.4)])
