@@ -57,6 +57,8 @@ class Siting:
         Weight of the demand within reach, and of all demand.
     reached_before
         Weight within reach of the existing stations alone.
+    off_streets
+        Weight of the demand that has no street near enough, or no location.
     gap
         How far a better choice could still be, as a share of the goal; 0 is proof that there is none.
     """
@@ -67,6 +69,7 @@ class Siting:
     reached: float
     total: float
     reached_before: float
+    off_streets: float
     gap: float
 
     @property
@@ -168,6 +171,7 @@ def site_stations(  # noqa: PLR0913  each a choice of the planner's
         reached=float(heavy[np.isfinite(walk_m)].sum()),
         total=float(heavy.sum()),
         reached_before=float(heavy[np.isfinite(before_m)].sum()),
+        off_streets=float(heavy[places.edge < 0].sum()),
         gap=gap,
     )
 

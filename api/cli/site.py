@@ -56,6 +56,10 @@ def site(
         f"{minutes:g} 分钟覆盖 {report.reached_before:,} → {report.reached:,} 户 (共 {report.total:,} 户)。"
         + ("已证明没有更好的选择。" if report.gap == 0 else f"更好的选择最多再好 {report.gap:.1%}。")
     )
+    say(
+        f"核对: 覆盖 {report.reached:,} + 步行超过 {minutes:g} 分钟 {report.beyond:,}"
+        f" + 附近没有道路 {report.off_streets:,} + 没有位置 {report.unlocated:,} = {report.total:,} 户。"
+    )
     if output is not None:
         files.write(report.chosen, output)
         say(f"已写入 {output}。")

@@ -32,8 +32,13 @@ class SitingReport:
         Version whose territory it is for.
     chosen
         Chosen candidates: ``code, kind, name, address, geometry``, EPSG:4490.
-    reached_before, reached, total
-        Households within reach of the existing stations, of these and the chosen, and in all.
+    reached_before, reached
+        Households within reach of the existing stations, of these and the chosen.
+    beyond, off_streets, unlocated
+        The other households: a longer walk away, without a street near enough, without a location. With ``reached``
+        they add up to ``total``.
+    total
+        Households of the territory.
     gap
         How far a better choice could still be, as a share of the goal; 0 is proof that there is none.
     """
@@ -42,6 +47,9 @@ class SitingReport:
     chosen: gpd.GeoDataFrame
     reached_before: int
     reached: int
+    beyond: int
+    off_streets: int
+    unlocated: int
     total: int
     gap: float
 
@@ -88,9 +96,21 @@ def choose_stations(
         walk_speed_mps=walk_speed_mps,
     )
     progress(1.0, "选址完成")
-    chosen = candidates.iloc[choice.chosen].reset_index(drop=True)
+    total = session.scalar(
+        text("SELECT count(*) FROM subject WHERE territory_id = :territory AND kind = 'household'"),
+        {"territory": info.territory_id},
+    )
+    reached, off_streets = int(choice.reached), int(choice.off_streets)
     return SitingReport(
-        info.code, chosen, int(choice.reached_before), int(choice.reached), int(choice.total), choice.gap
+        version=info.code,
+        chosen=candidates.iloc[choice.chosen].reset_index(drop=True),
+        reached_before=int(choice.reached_before),
+        reached=reached,
+        beyond=len(households) - reached - off_streets,
+        off_streets=off_streets,
+        unlocated=int(total or 0) - len(households),
+        total=int(total or 0),
+        gap=choice.gap,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import geopandas as gpd
 import openpyxl
 import pytest
@@ -70,6 +72,13 @@ def test_sites_are_chosen_among_institutions_and_written(board, tmp_path) -> Non
     shown = onegrid("site", "board-v1", "-n", "2", "--minutes", "5", "-o", str(written))
     assert shown.exit_code == 0, shown.output
     assert "已证明没有更好的选择" in shown.output
+    # Every household of the town is accounted for, those without a place too.
+    households = board.subjects[board.subjects["kind"] == "household"]
+    line = " ".join(shown.output.split()).partition("核对: ")[2]
+    *parts, total = (int(number.replace(",", "")) for number in re.findall(r" ([\d,]+)(?= [+=户])", line))
+    assert len(parts) == 4
+    assert sum(parts) == total == len(households)
+    assert parts[-1] == households.geometry.isna().sum() > 0
     chosen = gpd.read_file(written)
     assert len(chosen) == 2
     assert set(chosen["code"]) <= set(board.subjects["code"][:10])
