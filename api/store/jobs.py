@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import structlog
 from sqlalchemy import text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from api.store.errors import NotFoundError
@@ -38,8 +39,9 @@ INTERRUPTED: Final = "服务重启"
 AGAIN_S: Final = 1.0
 """How long to wait before saying again that a job failed, while the database cannot be reached."""
 
-_LOCK_CLASS: Final = 0x6F6E6567
-_RECOVERY: Final = 1
+# Two numbers that no other lock has: "oneg", and its first.
+_LOCK: Final = text(f"SELECT pg_try_advisory_lock({0x6F6E6567}, 1)")
+_UNLOCK: Final = text(f"SELECT pg_advisory_unlock({0x6F6E6567}, 1)")
 
 _log = structlog.get_logger(__name__)
 
@@ -96,9 +98,7 @@ class JobRunner:
     def start(self) -> bool:
         """Mark jobs that a stopped service left unfinished as failed; return whether this runner may do so."""
         self._lock = self._engine.connect()
-        held = self._lock.scalar(
-            text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _LOCK_CLASS, "b": _RECOVERY}
-        )
+        held = self._lock.scalar(_LOCK)
         self._lock.commit()
         if not held:
             self._lock.close()
@@ -114,8 +114,10 @@ class JobRunner:
         self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._lock is not None:
-            # Not back into the pool: the lock goes with its connection.
-            self._lock.invalidate()
+            # By word: the server notices the end of a connection a little later than the next service starts.
+            with suppress(DBAPIError):  # the database is away, and the lock with it
+                self._lock.execute(_UNLOCK)
+                self._lock.commit()
             self._lock.close()
             self._lock = None
 
@@ -151,7 +153,7 @@ class JobRunner:
 
     def wait(self) -> None:
         """Wait until every job submitted so far has ended."""
-        wait(tuple(self._pending))
+        wait(self._pending.copy())
 
     def _run(
         self, number: int, work: Callable[[Session, Callable[[float, str], None]], dict[str, Any]]
