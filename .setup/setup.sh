@@ -91,10 +91,12 @@ fi
 # ---- compiled loops ---------------------------------------------------------------------------------------------
 if [ ! -f .venv/.warm ] || [ -n "$(find geo -name '*.py' -newer .venv/.warm -print -quit)" ]; then
   say "compiling the kernel"
-  # numba looks only at the file of a function, not at those of the functions that it calls.
+  # numba looks only at the file of a function, not at those of the functions that it calls; and two processes that
+  # compile one function for different arguments at once can mix their files up: afterwards nothing is left to compile.
   find geo -name '*.nb[ic]' -delete
   .venv/bin/python -m geo.assignment
   .venv/bin/python -m geo.circles
+  .venv/bin/python -m geo.coverage
   .venv/bin/python -m geo.partition
   touch .venv/.warm
 fi

@@ -144,8 +144,8 @@ class StreetPieces:
 
         def work(a: int, b: int) -> None:
             walks.nearest_segments(
-                x[a:b], y[a:b], limit_m, self.x1, self.y1, self.x2, self.y2, self.west, self.south, self.size,
-                self.columns, self.rows, self.starts, self.members, found[a:b], far[a:b],
+                x[a:b], y[a:b], float(limit_m), self.x1, self.y1, self.x2, self.y2, self.west, self.south,
+                self.size, self.columns, self.rows, self.starts, self.members, found[a:b], far[a:b],
             )  # fmt: skip
 
         walks.in_threads(work, len(x), smallest=2_000)

@@ -236,15 +236,16 @@ class StreetNetwork:
 
     @cached_property
     def _tail(self) -> Ints:
-        return np.asarray(self.edges["from_node"].to_numpy(dtype=np.int32))
+        # Copies: what pandas lends is read-only, for which all loops would have to be compiled once more.
+        return np.array(self.edges["from_node"], dtype=np.int32)
 
     @cached_property
     def _head(self) -> Ints:
-        return np.asarray(self.edges["to_node"].to_numpy(dtype=np.int32))
+        return np.array(self.edges["to_node"], dtype=np.int32)
 
     @cached_property
     def _length(self) -> Floats:
-        return np.ascontiguousarray(self.edges["length_m"].to_numpy(dtype=np.float64))
+        return np.array(self.edges["length_m"], dtype=np.float64)
 
     @cached_property
     def _projection(self) -> Transformer:

@@ -316,7 +316,7 @@ def _graph(blocks: Blocks, rows: Ints, weight: Floats, old: Floats) -> Graph:
         pairs=place[blocks.pairs[inner]],
         length_m=blocks.length_m[inner],
         tie_m=blocks.tie_m[inner],
-        old=there[:, there.sum(axis=0) > 0.0],
+        old=np.ascontiguousarray(there[:, there.sum(axis=0) > 0.0]),  # loops are compiled for one layout
     )
 
 
