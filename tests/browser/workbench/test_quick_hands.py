@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BUSY = """() => addEventListener("pointerup", () => {
   const end = performance.now() + 400;
   while (performance.now() < end);
-}, { once: true, capture: true })"""
+}, { once: true })"""
 """The page is busy for longer than a double click takes, once the mouse was released."""
 
 
