@@ -129,7 +129,7 @@ def open_as_utf8(path: Path, encoding: str | None = None) -> tuple[IO[bytes], st
     -------
     tuple
         A binary file (the original, or a transcoded temporary one) and the encoding found. Lines with bytes of
-        another encoding have U+FFFD in their place.
+        another encoding have U+FFFD in their place. Marks where one file was put after another are left out.
 
     Raises
     ------
@@ -141,22 +141,35 @@ def open_as_utf8(path: Path, encoding: str | None = None) -> tuple[IO[bytes], st
         return _transcode_whole(path, encoding, errors="replace"), encoding
     with path.open("rb") as file:
         head = file.read(4)
+    joined = _is_joined(path)
     for mark, name in _MARKS:
-        if head.startswith(mark):
+        if head.startswith(mark) and not joined:
             return _transcode_whole(path, name, errors="replace"), name
-    if _is_utf8(path):
+    if not joined and _is_utf8(path):
         return path.open("rb"), "utf-8"
     with path.open("rb") as file:
-        kinds = Counter(line_kind(line) for line in file)
+        kinds = Counter(line_kind(line.removeprefix(codecs.BOM_UTF8)) for line in file)
     found = majority(kinds)
-    if found == "gb18030" and not kinds["utf-8"] and not kinds["neither"]:
+    if found == "gb18030" and not joined and not kinds["utf-8"] and not kinds["neither"]:
         return _transcode_whole(path, found, errors="replace"), found
     target = tempfile.TemporaryFile()  # noqa: SIM115  the reader of the table closes it
     with path.open("rb") as file:
         for line in file:
-            target.write(decode(line, found).encode("utf-8"))
+            target.write(decode(line.removeprefix(codecs.BOM_UTF8), found).encode("utf-8"))
     target.seek(0)
     return target, found
+
+
+def _is_joined(path: Path) -> bool:
+    """Whether a line after the first begins with the mark of UTF-8: a file was put after another."""
+    sought = b"\n" + codecs.BOM_UTF8
+    last = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if sought in last + block:
+                return True
+            last = block[-len(sought) :]
+    return False
 
 
 def _is_utf8(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 from pyproj import CRS
 
 from geo.crs import declaration_fault, reference
+from geo.errors import UnknownReferenceError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,9 +19,19 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_BRACKETS = re.compile(r"[(（\[【](.+?)[)）\]】]")
 _SHIFTED_BOUNDS = (72.0, 0.8, 138.0, 56.0)
 _AROUND_DEG = 3.0
 """How far outside of the area that a projected reference is made for its coordinates may lie: a neighbouring zone."""
+
+
+def named_reference(heading: str) -> str | CRS | None:
+    """Return the reference that the brackets of a heading name, as in ``经度（GCJ-02）``; None where they name none."""
+    inside = _BRACKETS.search(heading)
+    try:
+        return None if inside is None else reference(inside[1])
+    except UnknownReferenceError:
+        return None
 
 
 @dataclass

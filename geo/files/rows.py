@@ -49,6 +49,14 @@ _FULL_WIDTH = "[０-９Ａ-Ｚａ-ｚ]"
 _TEXT_MARK = r"^(?:'(.+)|=\"(.+)\")$"
 """What keeps a spreadsheet from taking a code for a number: ``'0123`` and ``="0123"`` mean ``0123``."""
 _ERROR = rf"\s*(?:{ERROR_VALUE.pattern})\s*"
+_DATED = (
+    r"\d{1,2}月\d{1,2}日|(?:19|20)\d\d/\d{1,2}/\d{1,2}"
+    r"|(?:{0})-\d{1,2}|\d{1,2}-(?:{0})".replace("{0}", "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec")
+)
+"""What Excel makes of ``12-3``, saved as text."""
+_TOTAL = r"\s*[合总小共]\s*计(?:数|[:：].*)?\s*"
+_TOTALS_STAND_IN = 3
+"""Columns, from the first: in wide tables the word stands at the left."""
 _PHONE = re.compile(r"(?<!\d)(1\d{10}|0\d{2,3}-?\d{7,8})(?!\d)")
 _ALLOWED: dict[Kind, str] = {
     "zones": "综合、专属",
@@ -148,6 +156,23 @@ def readable(table: pd.DataFrame, rows: Rows, faults: FaultList) -> pd.DataFrame
     return pd.concat(columns, axis=1) if columns else table
 
 
+def no_records(table: pd.DataFrame, rows: Rows, faults: FaultList) -> Mask:
+    """Report rows of a table that are no records, and return which: totals, and headings that stand there again."""
+    none: Mask = np.zeros(len(table), dtype=bool)
+    headings = list(table.columns)
+    for heading in headings[:_TOTALS_STAND_IN]:
+        total = table[heading].str.fullmatch(_TOTAL).fillna(value=False).to_numpy(dtype=bool) & ~none
+        faults.add(rows[total], heading, table[heading][total], "这是合计，不是一条记录", "请删去这一行。")
+        none |= total
+    again: Mask = np.full(len(table), len(headings) > 1)
+    for heading in headings[:2]:
+        at = np.flatnonzero(again)
+        again[at] = (table[heading].iloc[at].str.strip() == heading).to_numpy(dtype=bool)
+    shown = [headings[0]] * int(again.sum())
+    faults.add(rows[again], headings[0] if headings else "", shown, "这一行又是表头", "请删去这一行。")
+    return none | again
+
+
 def _inexact(values: pd.Series[Any]) -> Mask:
     """Return where a column of numbers holds one that may have lost digits."""
     if not pd.api.types.is_numeric_dtype(values.dtype):
@@ -239,7 +264,10 @@ class RowReader:
             rounded = rounded | _inexact(table[self.found["code"]])
         remedy = "请在原来的系统里把编码列按“文本”导出；用 Excel 时先把该列设为“文本”格式再录入。"
         faults.add(rows[rounded], heading, codes[rounded], "编码被当成了数字，末尾的数字可能已经丢失", remedy)
-        there = codes.notna().to_numpy() & ~rounded & (not self.lenient)
+        dated = codes.fillna("").str.fullmatch(_DATED).to_numpy(dtype=bool)
+        problem = "编码像是被 Excel 变成了日期（例如“12-3”变成 12 月 3 日）"
+        faults.add(rows[dated], heading, codes[dated], problem, "请把该列设为“文本”格式后重新录入。")
+        there = codes.notna().to_numpy() & ~rounded & ~dated & (not self.lenient)
         wide = there & codes.fillna("").str.contains(_FULL_WIDTH, regex=True).to_numpy(dtype=bool)
         faults.add(rows[wide], heading, codes[wide], "编码里有全角的数字或字母", "请改成半角。")
         if self.kind != "subjects":

@@ -15,8 +15,8 @@ from geo.errors import FileFormatError, UnknownReferenceError
 from geo.files.archives import unpacked
 from geo.files.encodings import check_encoding
 from geo.files.faults import FaultList, Loaded, bad_records, empty_faults
-from geo.files.references import Reference
-from geo.files.rows import CODED, RowReader, SeenCodes, readable
+from geo.files.references import Reference, named_reference
+from geo.files.rows import CODED, RowReader, SeenCodes, no_records, readable
 from geo.files.shapes import check_shapes, far_warning, parse_shapes, points_from_columns
 from geo.files.tables import RawChunk, read_csv, read_excel, unique_names
 from geo.files.vectors import read_parquet, read_vectors
@@ -141,13 +141,18 @@ class Session:
             return None
         self._reader = reader
         legible = replace(raw, table=readable(raw.table, raw.rows, faults))
-        values = reader.read(legible.table, raw.rows, faults)
+        if raw.header:
+            records = ~no_records(legible.table, raw.rows, faults)
+            legible = replace(
+                legible, table=legible.table[records].reset_index(drop=True), rows=raw.rows[records]
+            )
+        values = reader.read(legible.table, legible.rows, faults)
         shapes = self._shapes(legible, reader, faults)
         self._fatal = faults.fatal
         if faults.fatal or (len(faults) and not self.skip_bad_rows):
             self._failed.append(faults.frame())
             return None
-        good = ~np.isin(raw.rows, faults.bad_rows())
+        good = ~np.isin(legible.rows, faults.bad_rows())
         frame = gpd.GeoDataFrame(values[good], geometry=shapes[good], crs=INTERNAL_CRS).reset_index(drop=True)
         if self.kind == "streets":
             frame = frame.explode(index_parts=False, ignore_index=True)
@@ -269,6 +274,7 @@ class Session:
             )
         elif {"lon", "lat"} <= found.keys():
             ref = self._ref(None, None)
+            _agree_with_headings((found["lon"], found["lat"]), ref.declared or "", faults)
             shapes = points_from_columns(raw.table, found, raw.rows, ref, faults, required=required)
         else:
             return np.full(len(raw.table), None, dtype=object)
@@ -325,6 +331,20 @@ def check_readable(path: Path) -> None:
 def _agree(crs: CRS, declared: str) -> None:
     """Raise MixedReferenceError where a file's own reference and the one declared contradict."""
     to_internal(gpd.GeoDataFrame({"a": []}, geometry=gpd.GeoSeries([], crs=crs)), declared)
+
+
+def _agree_with_headings(headings: tuple[str, str], declared: str, faults: FaultList) -> None:
+    """Report a heading such as ``经度（BD09）`` that names another reference than the one declared."""
+    for heading in headings:
+        said = named_reference(heading)
+        if said is None or said == reference(declared):
+            continue
+        if isinstance(said, str) or isinstance(reference(declared), str):
+            problem = f"列名写明的坐标系与声明的 {declared} 不同，两者相差可达一公里以上"
+            faults.add_fatal(
+                heading, declared, problem, "请核对坐标系，按实际的声明；若列名写错了，请改列名。"
+            )
+            return
 
 
 def _own_reference(crs: CRS) -> str:

@@ -175,7 +175,7 @@ def numbers(values: pd.Series[Any], rows: Rows, column: str, faults: FaultList) 
         column,
         values[bad],
         "不是数字",
-        "请填写十进制数字（如 121.4023），不要写度分秒、单位或千分位逗号。",
+        "请填写十进制数字（如 121.4023），不要写度分秒、方位、单位或千分位逗号；没有就留空。",
     )
     return np.where(bad, np.nan, result), given
 

@@ -41,6 +41,8 @@ _BLOCK_BYTES = 1 << 24
 _EXACT_IN_EXCEL = 1e15
 _ZIP_MARK, _OLE_MARK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 """What .xlsx and .ods, and .xls, begin with."""
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""Name of the part of an OLE file that holds an .xlsx with a password ([MS-OFFCRYPTO], 2.3.4.4)."""
 
 
 @dataclass
@@ -273,11 +275,7 @@ def read_excel(path: Path, chunk_rows: int, sheet: str | None) -> Iterator[RawCh
         name = _sheet_name(book, path, sheet)
         cells, unread = _cells(book, name, path)
     except (python_calamine.CalamineError, fastexcel.FastExcelError, ParseError, OSError) as error:
-        raise FileFormatError(
-            f"无法打开 Excel 文件“{path.name}”：{error}。",
-            f"cannot open {path.name}: {error}",
-            remedy=_workbook_remedy(path),
-        ) from error
+        raise _unopened(path, error) from error
     header = _header_position(cells[:_SNIFFED_ROWS])
     headings = unique_names(cells[header])
     body = cells[header + 1 :]
@@ -299,6 +297,8 @@ def read_excel(path: Path, chunk_rows: int, sheet: str | None) -> Iterator[RawCh
 def _open_workbook(path: Path) -> Any:  # noqa: ANN401  calamine has no types
     try:
         return python_calamine.CalamineWorkbook.from_path(str(path))
+    except python_calamine.PasswordError:
+        raise
     except python_calamine.CalamineError:
         # A suffix that is not the content's own: offices rename .xlsx to .xls and back.
         with path.open("rb") as file:
@@ -308,14 +308,26 @@ def _open_workbook(path: Path) -> Any:  # noqa: ANN401  calamine has no types
             return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(file.read()))
 
 
-def _workbook_remedy(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED_BYTES)
-    if not head:
-        return "文件是空的，请重新导出。"
-    if head.startswith((_ZIP_MARK, _OLE_MARK)):
-        return "请确认文件没有加密、没有损坏，并是 .xlsx、.xls 或 .ods。"
-    return "它其实是网页或文本，只是改了后缀；请用 Excel 打开后另存为 .xlsx。"
+def _unopened(path: Path, error: Exception) -> FileFormatError:
+    """Return the reason why a file is no workbook that can be read, as far as its bytes tell."""
+    content = path.read_bytes()
+    told = f"无法打开 Excel 文件“{path.name}”：{error}。"
+    remedy = "请确认文件没有损坏，并是 .xlsx、.xls 或 .ods。"
+    if not content:
+        told, remedy = f"“{path.name}”是空的。", "请重新导出。"
+    elif isinstance(error, python_calamine.PasswordError) or _ENCRYPTED in content:
+        told = f"“{path.name}”有密码，打不开。"
+        remedy = "请用 Excel 或 WPS 打开，取消密码后另存再试。"
+    elif content.lstrip().startswith((b"<", b"\xef\xbb\xbf<", b"MIME")):
+        told = f"“{path.name}”不是 Excel 工作簿，而是后缀为 {path.suffix} 的网页，许多系统这样导出。"
+        remedy = (
+            "请在原系统里改为导出 .xlsx 或 .csv；若只能用 Excel 打开后另存为 .xlsx，"
+            "请核对编码：Excel 会去掉前导零，改写 15 位以上的数字。"
+        )
+    elif not content.startswith((_ZIP_MARK, _OLE_MARK)):
+        told = f"“{path.name}”不是 Excel 工作簿，像是后缀为 {path.suffix} 的文本。"
+        remedy = "请把后缀改为 .csv 再试，或重新导出。"
+    return FileFormatError(told, f"cannot open {path.name}: {error}", remedy=remedy)
 
 
 def _sheet_name(book: Any, path: Path, wanted: str | None) -> str:  # noqa: ANN401  calamine has no types

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -29,8 +30,8 @@ from geo.files import read, read_table, write, write_bundle, write_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+WORKBOOKS = Path(__file__).with_name("workbooks")
 HEADINGS = ("编码", "类别", "名称", "人数", "经度", "纬度", "备注")
 ROW = ("H1", "户", "张三", 3, 121.4, 31.07, "x")
 AREA = "POLYGON((121 31,121.1 31,121.1 31.1,121 31.1,121 31))"
@@ -182,10 +183,70 @@ def test_headings_that_occur_twice_are_refused(
     assert faults["row"].unique().tolist() == [1]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_files_put_one_after_another(tmp_path: Path, encoding: str) -> None:
+    """Their marks of UTF-8 stand within: no letter of a code is lost, none is added."""
+    path = tmp_path / "户.csv"
+    path.write_bytes(
+        CSV.encode(encoding) + b"\xef\xbb\xbf" + CSV.splitlines()[1].replace("H1", "H2").encode(encoding[:5])
+    )
+    assert read(path, "subjects", declared="EPSG:4490").frame["code"].tolist() == ["H1", "H2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("合计,户,,9,,,", "合计"),
+        (" 小 计,,,9,,,", "合计"),
+        (",,总计：3户,9,,,", "合计"),
+        ("编码,类别,名称,人数,经度,纬度,备注", "表头"),
+    ],
+)
+def test_rows_that_are_no_records(text: Callable[..., Path], line: str, said: str) -> None:
+    """A total counted as a household would double its people."""
+    path = text(CSV + line + "\n" + CSV.splitlines()[1].replace("H1", "合计路1号") + "\n")
+    faults = faults_of(path)
+    assert faults["row"].tolist() == [3]
+    assert said in faults["problem"][0]
+    loaded = read(path, "subjects", declared="EPSG:4490", skip_bad_rows=True)
+    assert loaded.frame["code"].tolist() == ["H1", "合计路1号"]
+    assert "9" in loaded.rejected["record"][0] or said == "表头"
+
+
+@pytest.mark.parametrize("code", ["12月3日", "2026/3/1", "Mar-01", "1-Dec"])
+def test_codes_that_became_dates_before_they_were_text(text: Callable[..., Path], code: str) -> None:
+    faults = faults_of(text(CSV.replace("H1", code)))
+    assert faults[["column", "value"]].to_numpy().tolist() == [["编码", code]]
+    assert "文本" in faults["remedy"][0]
+
+
+@pytest.mark.parametrize(
+    ("heading", "declared", "fits"),
+    [
+        ("BD09", "EPSG:4490", False),
+        ("百度坐标", "GCJ-02", False),
+        ("WGS84", "GCJ-02", False),
+        ("gcj-02", "GCJ-02", True),
+        ("WGS84", "EPSG:4490", True),
+        ("度", "BD-09", True),
+    ],
+)
+def test_headings_may_name_the_reference(
+    text: Callable[..., Path], heading: str, declared: str, *, fits: bool
+) -> None:
+    path = text(CSV.replace("经度", f"经度（{heading}）").replace("纬度", f"纬度({heading})"))
+    if fits:
+        assert len(read(path, "subjects", declared=declared).frame) == 1
+    else:
+        faults = faults_of(path, declared=declared, skip_bad_rows=True)
+        assert faults[["row", "column", "value"]].to_numpy().tolist() == [[1, f"经度（{heading}）", declared]]
+
+
 def test_a_named_column_settles_headings_that_read_the_same(text: Callable[..., Path]) -> None:
     path = text("编码,类别,经度(WGS84),纬度(WGS84),经度(GCJ02),纬度(GCJ02)\nA,户,121.4,31.07,121.5,31.08\n")
     columns = {"lon": "经度(GCJ02)", "lat": "纬度(GCJ02)"}
-    assert read(path, "subjects", declared="EPSG:4490", columns=columns).frame.geometry[0].x == 121.5
+    point = read(path, "subjects", declared="GCJ-02", columns=columns).frame.geometry[0]
+    assert point.x == pytest.approx(121.5, abs=0.01)
 
 
 def test_what_is_no_text(text: Callable[..., Path], tmp_path: Path) -> None:
@@ -349,11 +410,25 @@ def test_blank_rows_and_columns_at_the_end(workbook: Callable[..., Path]) -> Non
 def test_suffixes_that_are_not_the_contents_own(workbook: Callable[..., Path], tmp_path: Path) -> None:
     renamed = workbook(HEADINGS, ROW).rename(tmp_path / "台账.xls")
     assert len(read(renamed, "subjects", declared="EPSG:4490").frame) == 1
-    for content in ("<html><table><tr><td>编码</td></tr></table></html>", CSV):
+    for content in (
+        "<html><table><tr><td>编码</td></tr></table></html>",
+        "\n<?xml version='1.0'?><Workbook/>",
+    ):
         renamed.write_text(content, encoding="utf-8")
-        assert "另存为 .xlsx" in refusal_of(renamed).remedy
+        assert "网页" in refusal_of(renamed).zh
+        assert "前导零" in refusal_of(renamed).remedy
+    renamed.write_text(CSV, encoding="gbk")
+    assert ".csv" in refusal_of(renamed).remedy
     renamed.write_bytes(b"")
-    assert "空" in refusal_of(renamed).remedy
+    assert "空" in refusal_of(renamed).zh
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".xls"])
+def test_workbooks_with_a_password_are_told_of(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"台账{suffix}"
+    path.write_bytes((WORKBOOKS / "加密.xlsx").read_bytes())
+    assert "密码" in refusal_of(path).zh
+    assert "Cfb" not in refusal_of(path).zh
 
 
 # ------------------------------------------------------------------------------------------------ GIS files
