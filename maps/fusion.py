@@ -173,7 +173,7 @@ def _summary(report: FusionReport) -> pd.DataFrame:
     rows.append({"项目": "合计", "名称": "全部单元", "个数": len(fused.cells), **whole})
     for kind, (name, _) in KINDS.items():
         found = fused.conflicts[fused.conflicts["kind"] == kind]
-        length = round(float(found["length_m"].sum()), 1)
+        length = round(float(found["own_length_m"].sum()), 1)
         rows.append(
             {"项目": "分歧", "名称": name, "编码": kind, "个数": len(found), **_sums(found),
              "争议边界(米)": length}
@@ -237,6 +237,7 @@ def _conflicts(report: FusionReport) -> pd.DataFrame:
             ],
             "各图层网格": [_by_layer(report, codes) for codes in frame["codes"]],
             "争议边界(米)": _rounded(frame["length_m"], 1),
+            "计入合计(米)": _rounded(frame["own_length_m"], 1),
             "平均宽度(米)": _rounded(frame["width_m"], 1),
             **_figures(frame),
             "经度(CGCS2000)": _rounded(places.x, 6),

@@ -194,7 +194,7 @@ def summary(conflicts: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return how many conflicts there are of each kind, most serious first."""
     sums = conflicts.groupby("kind").agg(
         count=("kind", "size"),
-        length_m=("length_m", "sum"),
+        length_m=("own_length_m", "sum"),
         area_m2=("area_m2", "sum"),
         household=("household", "sum"),
         people=("people", "sum"),

@@ -91,7 +91,7 @@ class ConflictFigures(AnswerBody):
     kind: str = Field(examples=["conflict"])
     kind_name: str = Field(examples=["实际分歧"])
     count: int
-    length_m: float
+    length_m: float = Field(description="disputed borders, every metre once")
     area_m2: float
     household: int
     business: int
@@ -124,7 +124,10 @@ class ConflictEntry(AnswerBody):
     kind_name: str
     departments: list[str]
     codes: dict[str, list[str]] = Field(description="layer → its zones there")
-    length_m: float = Field(description="length of the disputed borders")
+    length_m: float = Field(description="length of the disputed borders in and round the place")
+    own_length_m: float = Field(
+        description="of these, a border of several places of this kind divided among them: may be added up"
+    )
     area_m2: float
     width_m: float | None
     household: int

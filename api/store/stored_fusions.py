@@ -115,7 +115,7 @@ def fusion_summary(session: Session, territory: str, version: str | None = None)
 def _summary(session: Session, info: VersionInfo, found: models.Fusion) -> dict[str, Any]:
     kinds = session.execute(
         text(
-            """SELECT kind, count(*) AS count, sum(length_m) AS length_m, sum(area_m2) AS area_m2,
+            """SELECT kind, count(*) AS count, sum(own_length_m) AS length_m, sum(area_m2) AS area_m2,
                       sum(household)::bigint AS household, sum(business)::bigint AS business,
                       sum(institution)::bigint AS institution, sum(people)::bigint AS people
                FROM fusion_conflict WHERE fusion_id = :id GROUP BY kind ORDER BY min(number)"""
@@ -232,8 +232,8 @@ def conflict_table(session: Session, territory: str, version: str | None = None)
 def _conflicts(session: Session, found: models.Fusion) -> list[dict[str, Any]]:
     rows = session.execute(
         text(
-            """SELECT number, kind, departments, codes, length_m, area_m2, width_m, household, business, institution,
-                      people, message, message_en,
+            """SELECT number, kind, departments, codes, length_m, own_length_m, area_m2, width_m, household, business,
+                      institution, people, message, message_en,
                       ARRAY[ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom)] AS bbox,
                       (SELECT ARRAY[ST_X(at), ST_Y(at)] FROM (SELECT ST_PointOnSurface(geom) AS at) AS p) AS point,
                       ST_AsGeoJSON(geom, 8, 0) AS geometry

@@ -15,6 +15,8 @@ from geo.fusion.cells import united
 from geo.partition import components, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from geo.fusion.cells import Cells
@@ -41,7 +43,7 @@ _FILLED = 0.8
 """A zone is several of another layer when they fill at least this part of it."""
 
 COLUMNS = (
-    "kind", "kind_name", "departments", "codes", "length_m", "area_m2", "width_m",
+    "kind", "kind_name", "departments", "codes", "length_m", "own_length_m", "area_m2", "width_m",
     "household", "business", "institution", "people", "message", "message_en", "geometry",
 )  # fmt: skip
 
@@ -179,9 +181,13 @@ def find_conflicts(cells: Cells, found: Survey) -> gpd.GeoDataFrame:
     A piece of ground is in one row of the first four kinds at most, so their areas and subjects may be added up.
     ``grain`` and ``containment`` describe zones within a zone and say nothing against a border; their ground and
     subjects are those of the zones within. ``length_m`` is that of the borders in and round a place that some
-    departments draw and others do not; neighbouring places share such a border. ``width_m`` is the mean width.
+    departments draw and others do not; neighbouring places share such a border. ``own_length_m`` divides each border
+    among the places of its kind that share it, so that it may be added up within a kind: every metre counts once.
+    ``width_m`` is the mean width.
     """
     rows = [*_places(cells, found), *found.nested]
+    for kind in ("grain", "containment"):
+        _divide_borders(cells, [row for row in found.nested if row["kind"] == kind])
     rows.sort(key=lambda row: list(KINDS).index(row["kind"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS)
@@ -239,11 +245,12 @@ def _places(cells: Cells, found: Survey) -> list[dict[str, Any]]:
     # borders inside or round a place that some departments draw and others do not
     drawn = claimed[a] != claimed[b]
     disputed = drawn.any(axis=1) & ~drawn.all(axis=1)
-    length = np.zeros(count)
+    length, own_length = np.zeros(count), np.zeros(count)
     for side, other in ((a, b), (b, a)):
         mine = disputed & asked[side]
-        share = np.where(place[side] == place[other], 0.5, 1.0)
-        length += np.bincount(side[mine], weights=(cells.pair_length_m * share)[mine], minlength=count)
+        for sums, one in ((length, place), (own_length, kind)):
+            metres = cells.pair_length_m * np.where(one[side] == one[other], 0.5, 1.0)
+            np.add.at(sums, side[mine], metres[mine])
     figures = cells.counts[list(_FIGURES)].to_numpy()
     inner = asked[a] & asked[b] & (place[a] == place[b])
     within = np.bincount(
@@ -262,12 +269,17 @@ def _places(cells: Cells, found: Survey) -> list[dict[str, Any]]:
             "departments": [cells.layers[layer].code for layer in involved],
             "codes": {cells.layers[layer].code: _codes(cells, layer, members) for layer in involved},
             "length_m": float(length[members].sum()),
+            "own_length_m": float(own_length[members].sum()),
             "area_m2": area,
             "width_m": 2.0 * area / max(rim, 1e-9),
             "geometry": united(cells, members),
         }
         row.update(zip(_FIGURES, figures[members].sum(axis=0).tolist(), strict=True))
-        _say(cells, row)
+        taken = {} if name != "overlap" else {
+            cells.layers[layer].code: sorted(set(cells.layers[layer].codes[cells.zone[members, layer]].tolist()))
+            for layer in involved
+        }  # fmt: skip
+        _say(cells, row, taken)
         rows.append(row)
     return rows
 
@@ -362,9 +374,10 @@ def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]
         of_cell = cells.zone[:, outer]
         between = of_cell[one] == of_cell[two]
         between &= (cells.zone[one, inner] != cells.zone[two, inner]) & (within[one] | within[two])
-        length = np.bincount(
-            of_cell[one[between]], weights=cells.pair_length_m[between], minlength=len(whole)
-        )
+        edges = np.flatnonzero(between)
+        edges = edges[np.argsort(of_cell[one[edges]], kind="stable")]
+        holder = of_cell[one[edges]]
+        borders = {int(holder[run][0]): edges[run] for run in runs(holder)}
         member = np.flatnonzero(within)
         member = member[np.argsort(of_cell[member], kind="stable")]
         for run in runs(of_cell[member]):
@@ -379,7 +392,8 @@ def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]
                     cells.layers[outer].code: [str(cells.layers[outer].codes[zone])],
                     cells.layers[inner].code: sorted(cells.layers[inner].codes[kids].tolist()),
                 },
-                "length_m": float(length[zone]),
+                "borders": borders.get(zone, edges[:0]),
+                "length_m": float(cells.pair_length_m[borders.get(zone, edges[:0])].sum()),
                 "area_m2": area,
                 "width_m": np.nan,
                 "geometry": united(cells, members),
@@ -390,8 +404,17 @@ def _nested(cells: Cells, found: Matches, a: int, b: int) -> list[dict[str, Any]
     return rows
 
 
-def _say(cells: Cells, row: dict[str, Any]) -> None:
-    """Write the sentences of a row, in place."""
+def _divide_borders(cells: Cells, rows: list[dict[str, Any]]) -> None:
+    """Divide each border among the rows that count it, in place."""
+    counted = np.zeros(len(cells.pairs))
+    for row in rows:
+        counted[row["borders"]] += 1.0
+    for row in rows:
+        row["own_length_m"] = float((cells.pair_length_m / np.maximum(counted, 1.0))[row["borders"]].sum())
+
+
+def _say(cells: Cells, row: dict[str, Any], taken: Mapping[str, list[str]] | None = None) -> None:
+    """Write the sentences of a row, in place; ``taken``: the zones that ground is counted as that several claim."""
     names = {layer.code: layer.name for layer in cells.layers}
     parts = []
     for code, zones in row["codes"].items():
@@ -404,3 +427,9 @@ def _say(cells: Cells, row: dict[str, Any]) -> None:
         size = f"{row['area_m2']:,.0f} m²，内部边界 {row['length_m']:,.0f} 米，{row['household']:,} 户"
     row["message"] = f"{chinese}：{'；'.join(parts)}（{size}）。"
     row["message_en"] = f"{english}: {row['area_m2']:,.0f} m2, {row['household']} households"
+    if taken:
+        counted = "；".join(f"{names[code]} {'、'.join(zones)}" for code, zones in taken.items())
+        row["message"] += f"这块地暂按排在前面的 {counted} 计算；请先修复重叠，再重新合一。"
+        row["message_en"] += (
+            f", counted as {', '.join(code for zones in taken.values() for code in zones)}, which comes first"
+        )

@@ -81,6 +81,48 @@ def test_overlaps_name_all_zones_that_claim_the_ground() -> None:
     assert "A、X" in overlaps["message"].iloc[0]
     # the outline of the overlap, where party alone draws it: west of A∩X, east of B∩X and west of B∩Y
     assert overlaps["length_m"].tolist() == pytest.approx([222, 222, 222], rel=0.01)
+    # the one between B∩X and B∩Y is half of either's, so that the sum is that of the two borders there are
+    assert overlaps["own_length_m"].tolist() == pytest.approx([222, 111, 111], rel=0.01)
+    # the ground is told to be counted as the zone that comes first
+    assert [message.partition("排在前面的 ")[2].partition(" 计算")[0] for message in overlaps["message"]] == [
+        "党建网格 A", "党建网格 B", "党建网格 B",
+    ]  # fmt: skip
+    assert overlaps["message_en"].iloc[0].endswith("counted as A, which comes first")
+
+
+def test_a_border_of_several_nestings_is_counted_once_in_their_sum() -> None:
+    """A of the party and C of public order both hold P and Q of urban management: one border of 222 m.
+
+    ::
+
+        AA   CC   PQ
+    """
+    layers = {"party": drawn("AA"), "order": drawn("CC"), "urban": drawn("PQ")}
+    grain = fuse(layers, profile=NO_SIZES).conflicts
+    assert grain["kind"].tolist() == ["grain", "grain"]
+    assert grain["length_m"].tolist() == pytest.approx([222, 222], rel=0.01)
+    assert grain["own_length_m"].tolist() == pytest.approx([111, 111], rel=0.01)
+
+
+def test_neighbouring_conflicts_divide_the_border_between_them() -> None:
+    """Four borders of 222 m, each drawn by one department only, round three places of ground side by side.
+
+    ::
+
+        party  AABBB    from 1 to 2: A and Y; from 2 to 3: party's B, civil's A; from 3 to 4: Y and civil's B
+        order  XYYYZ    the borders at 2 and 3 lie between two of the places
+        civil  AAABB
+    """
+    layers = {"party": drawn("AABBB"), "order": drawn("XYYYZ"), "civil": drawn("AAABB")}
+    found = fuse(layers, profile=NO_SIZES).conflicts
+    places = found[found["kind"] == "conflict"]
+    border = 221.764
+    assert places["length_m"].tolist() == pytest.approx([2 * border] * 3, rel=1e-4)
+    assert places["own_length_m"].tolist() == pytest.approx([1.5 * border, border, 1.5 * border], rel=1e-4)
+    assert places["own_length_m"].sum() == pytest.approx(4 * border, rel=1e-4)
+    # Of order's X two departments say that it lies inside A: the border at 1 is there once.
+    inside = found[found["kind"] == "containment"]
+    assert inside["own_length_m"].sum() == pytest.approx(2 * border, rel=1e-4)
 
 
 def test_a_place_of_several_cells_has_the_width_of_the_whole() -> None:

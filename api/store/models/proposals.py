@@ -37,6 +37,7 @@ class FusionConflict(Base):
     departments: Mapped[list[str]]
     codes: Mapped[dict[str, Any]] = mapped_column(comment="layer: its zones there")
     length_m: Mapped[float]
+    own_length_m: Mapped[float] = mapped_column(comment="borders divided among the conflicts of its kind")
     area_m2: Mapped[float]
     width_m: Mapped[float | None]
     household: Mapped[int]

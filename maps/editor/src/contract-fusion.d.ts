@@ -114,6 +114,8 @@ export interface Conflict extends FusionFigures {
   departments: string[];
   codes: Record<string, string[]>;
   length_m: number;
+  /** Borders of several conflicts of the kind divided among them. */
+  own_length_m: number;
   area_m2: number;
   width_m: number | null;
   message: string;
