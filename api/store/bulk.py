@@ -141,7 +141,7 @@ _ELEMENT = np.dtype([("size", ">i4"), ("value", ">i4")])
 def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray[Any]:
     """Read rows of numbers without NULLs into one structured array, ordered by the first field.
 
-    The server packs the rows into a few long byte strings: receiving a million rows one by one would take ten times
+    The server packs each column into a few long byte strings: receiving a million rows one by one would take ten times
     longer than reading them.
 
     Parameters
@@ -153,24 +153,26 @@ def read_fixed(session: Session, query: str, fields: Sequence[Field]) -> NDArray
     fields
         Names and types; the array has these fields.
     """
-    packed = "||".join(f"{_SENDERS[kind]}({name})" for name, kind in fields)
+    packed = ", ".join(f"string_agg({_SENDERS[kind]}({name}), '')" for name, kind in fields)
     key = fields[0][0]
-    parts: list[bytes] = []
+    parts: list[tuple[bytes | None, ...]] = []
     with raw_connection(session).cursor(binary=True) as cursor:
         ends = cursor.execute(f"SELECT min({key}), max({key}) FROM ({query}) AS q".encode()).fetchone()  # noqa: S608
         if ends is not None and ends[0] is not None:
             for first in range(ends[0], ends[1] + 1, PACKED_SPAN):
-                statement = f"""SELECT string_agg({packed}, '') FROM ({query}) AS q
+                statement = f"""SELECT {packed} FROM ({query}) AS q
                                 WHERE {key} >= {first} AND {key} < {first + PACKED_SPAN}"""  # noqa: S608
-                row = cursor.execute(statement.encode()).fetchone()
-                parts.append(row[0] if row is not None and row[0] is not None else b"")
-    rows = np.frombuffer(b"".join(parts), dtype=[(name, f">{kind}") for name, kind in fields])
-    result = np.empty(len(rows), dtype=list(fields))
-    keys = rows[key].astype(np.int64)
+                parts += cursor.execute(statement.encode()).fetchall()
+    columns = [
+        np.frombuffer(b"".join(part[place] or b"" for part in parts), dtype=f">{kind}")
+        for place, (_, kind) in enumerate(fields)
+    ]
+    keys = columns[0].astype(np.int64)
     ordered = bool((keys[1:] >= keys[:-1]).all())
     order = slice(None) if ordered else np.argsort(keys, kind="stable")
-    for name, _ in fields:
-        result[name] = rows[name][order]
+    result = np.empty(len(keys), dtype=list(fields))
+    for (name, _), column in zip(fields, columns, strict=True):
+        result[name] = column[order]
     return result
 
 
