@@ -68,14 +68,14 @@ export function redrawing(element, draw) {
     const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     if (element.contains(focused)) held = focused;
     else if (focused !== document.body) held = null;
-    const caret = held instanceof HTMLInputElement ? held.selectionStart : null;
+    const [from, to] = held instanceof HTMLInputElement ? [held.selectionStart, held.selectionEnd] : [null, null];
     draw();
     if (!held || held === document.activeElement) return;
     const again = held.isConnected ? held : namesake(held, element);
     if (!again) return;
     again.focus({ preventScroll: true });
     if (again !== held && again instanceof HTMLInputElement) {
-      if (caret !== null) again.setSelectionRange(caret, caret);
+      if (from !== null) again.setSelectionRange(from, to);
       // A number is selected as a whole, as when it was come to by Tab: what is typed takes its place.
       else if (again.type === "number") again.select();
     }
@@ -83,9 +83,12 @@ export function redrawing(element, draw) {
   };
   // The list of a select swallows the release of the mouse, and keeps its own.
   element.addEventListener("pointerdown", ({ target, button }) => { pressed = button === 0 && !(target instanceof HTMLSelectElement); });
-  for (const release of ["pointerup", "pointercancel"]) {
-    addEventListener(release, () => setTimeout(() => { pressed = false; now(); }));
-  }
+  const release = () => setTimeout(() => { pressed = false; now(); });
+  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, release);
+  // A scrollbar may swallow the release: a move without a button tells of it.
+  addEventListener("pointermove", ({ buttons }) => { if (pressed && buttons === 0) release(); });
+  // Who presses elsewhere takes the focus from whoever waits for it.
+  addEventListener("pointerdown", () => { held = null; }, true);
   element.addEventListener("compositionstart", () => { composing = true; });
   element.addEventListener("compositionend", () => { composing = false; setTimeout(now); });
   element.addEventListener("input", ({ target }) => { if (target instanceof HTMLInputElement && target.type === "number") typed = target; });
