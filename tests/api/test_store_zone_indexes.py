@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.settings import get_settings
 from api.store import assignments, bulk, places, versions, zone_indexes, zonesets
-from api.store.zone_indexes import boundary_index, keep_indexes, zone_index
+from api.store.zone_indexes import boundary_index, zone_index
 from geo.assignment import ZoneIndex
 from geo.errors import ZonesError
 
@@ -216,26 +216,32 @@ def test_without_a_place_to_keep_them_all_works(
 def test_the_oldest_leave_first(
     session: Session, board: versions.VersionInfo, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed process's unfinished file leaves too."""
-    unfinished = folder / "0.npy.12-34.part"
-    unfinished.write_bytes(b"half")
-    for file in folder.iterdir():
-        os.utime(file, (1, 1))
-    monkeypatch.setattr(zone_indexes, "MOST_BYTES", 1)
+    level, former = level_of(session), set(folder.iterdir())
     session.execute(text("UPDATE zone SET geom = ST_Translate(geom, 0.001, 0)"))
-    zone_index(session, board.id, level_of(session))
-    assert list(folder.iterdir()) == []  # larger than all the room
-    monkeypatch.setattr(zone_indexes, "MOST_BYTES", 1 << 30)
-    keep_indexes(session, board.territory_id, board.id)
-    newest = max(folder.iterdir(), key=lambda file: file.stat().st_size)
-    for file in folder.iterdir():
-        os.utime(file, (2, 2) if file == newest else (1, 1))
+    zone_index(session, board.id, level)
+    (newest,) = set(folder.iterdir()) - former
+    kept = max(former, key=lambda file: file.stat().st_size)
+    room = newest.stat().st_size + kept.stat().st_size
+    newest.unlink()
+    for file in former:
+        os.utime(file, (2, 2) if file == kept else (1, 1))
+    monkeypatch.setattr(zone_indexes, "MOST_BYTES", room)
+    zone_index(session, board.id, level)
+    assert set(folder.iterdir()) == {newest, kept}
+
+
+def test_what_a_killed_process_left_is_no_index_and_leaves(
+    session: Session, board: versions.VersionInfo, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level = level_of(session)
+    for file in list(folder.iterdir()):
+        file.rename(file.with_name(f"{file.name}.12-34.part"))
+    assert_true(session, board)
+    assert [file for file in folder.iterdir() if file.suffix == ".part"]
     session.execute(text("UPDATE zone SET geom = ST_Translate(geom, 0.001, 0)"))
-    monkeypatch.setattr(zone_indexes, "MOST_BYTES", 2 * newest.stat().st_size)
-    zone_index(session, board.id, level_of(session))
-    left = set(folder.iterdir())
-    assert newest in left
-    assert len(left) == 2
+    monkeypatch.setattr(zone_indexes, "MOST_BYTES", 1)  # no room for anything
+    zone_index(session, board.id, level)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_level_without_zones_has_no_index(session: Session, board: versions.VersionInfo) -> None:
