@@ -49,6 +49,9 @@ _FULL_WIDTH = "[０-９Ａ-Ｚａ-ｚ]"
 _TEXT_MARK = r"^(?:'(.+)|=\"(.+)\")$"
 """What keeps a spreadsheet from taking a code for a number: ``'0123`` and ``="0123"`` mean ``0123``."""
 _ERROR = rf"\s*(?:{ERROR_VALUE.pattern})\s*"
+_DAMAGE = f"[{DAMAGED}\0]"
+_SUSPICIOUS = f"[{DAMAGED}\0#:]"
+"""In every cell that is damaged or an error, and found many times faster than these."""
 _DATED = (
     r"\d{1,2}月\d{1,2}日|(?:19|20)\d\d/\d{1,2}/\d{1,2}"
     r"|(?:{0})-\d{1,2}|\d{1,2}-(?:{0})".replace("{0}", "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec")
@@ -141,18 +144,19 @@ def readable(table: pd.DataFrame, rows: Rows, faults: FaultList) -> pd.DataFrame
         if not (pd.api.types.is_string_dtype(values.dtype) or values.dtype == object):
             continue
         texts = values.astype("str")
-        bad = texts.str.contains(f"[{DAMAGED}\0]", regex=True).fillna(value=False).to_numpy(dtype=bool)
+        at = np.flatnonzero(texts.str.contains(_SUSPICIOUS, regex=True).fillna(value=False))
+        damaged = at[texts.iloc[at].str.contains(_DAMAGE, regex=True).to_numpy(dtype=bool)]
         faults.add(
-            rows[bad],
+            rows[damaged],
             str(heading),
-            values[bad],
+            values.iloc[damaged],
             "这一格的字节与整个文件的编码不符（UTF-8 与 GBK 混用，或已损坏、含空字符）",
             "请用同一种编码重新保存文件（建议 UTF-8），并核对这一行。",
         )
-        wrong = texts.str.fullmatch(_ERROR).fillna(value=False).to_numpy(dtype=bool)
-        if wrong.any():
-            faults.add(rows[wrong], str(heading), values[wrong], *ERROR_CELL)
-            columns[-1] = values.mask(wrong)
+        wrong = at[texts.iloc[at].str.fullmatch(_ERROR).to_numpy(dtype=bool)]
+        if len(wrong):
+            faults.add(rows[wrong], str(heading), values.iloc[wrong], *ERROR_CELL)
+            columns[-1] = values.mask(np.isin(np.arange(len(values)), wrong))
     return pd.concat(columns, axis=1) if columns else table
 
 
@@ -161,8 +165,10 @@ def no_records(table: pd.DataFrame, rows: Rows, faults: FaultList) -> Mask:
     none: Mask = np.zeros(len(table), dtype=bool)
     headings = list(table.columns)
     for heading in headings[:_TOTALS_STAND_IN]:
-        total = table[heading].str.fullmatch(_TOTAL).fillna(value=False).to_numpy(dtype=bool) & ~none
-        faults.add(rows[total], heading, table[heading][total], "这是合计，不是一条记录", "请删去这一行。")
+        texts = table[heading]
+        total = texts.str.contains("计", regex=False).fillna(value=False).to_numpy(dtype=bool) & ~none
+        total[total] = texts[total].str.fullmatch(_TOTAL).to_numpy(dtype=bool)
+        faults.add(rows[total], heading, texts[total], "这是合计，不是一条记录", "请删去这一行。")
         none |= total
     again: Mask = np.full(len(table), len(headings) > 1)
     for heading in headings[:2]:
