@@ -6,11 +6,12 @@ returns a `Change`; applying the change returns its inverse, so undo is linear a
 moves them.
 """
 
+from geo.plans.breaches import Warned, warnings_of
 from geo.plans.census import Census, Flow, Step, ZoneFigures
 from geo.plans.draft import EXCEPTION, Change, Draft, PlanZone
 from geo.plans.ground import Cut, Ground
 from geo.plans.population import Population
-from geo.plans.rules import DEFAULT_RULES, Profile, Rule, Warned, warnings_of
+from geo.plans.rules import DEFAULT_RULES, Profile, Rule
 
 __all__ = [
     "DEFAULT_RULES",
