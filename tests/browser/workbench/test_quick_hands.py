@@ -60,9 +60,8 @@ def test_a_double_click_counts_once_in_a_busy_page(office: Town) -> None:
     page = office.enter()
     office.pick(page, (0.5, 0.5))
     page.keyboard.press("m")
-    place = office.at(page, (1.5, 0.5))
     page.evaluate(BUSY)
-    page.mouse.dblclick(*place)
+    office.click_twice(page, (1.5, 0.5))
     assert page.evaluate("onegrid.store.state.picked") == ["G0000", "G0001"]
 
 

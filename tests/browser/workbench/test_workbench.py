@@ -145,8 +145,7 @@ def test_a_click_counts_when_the_hand_trembles_and_a_double_click_counts_once(of
     page.mouse.up()
     assert page.evaluate("onegrid.store.state.picked") == ["G0000"]
     page.keyboard.press("m")
-    x, y = office.at(page, (1.5, 0.5))
-    page.mouse.dblclick(x, y)
+    office.click_twice(page, (1.5, 0.5))
     assert page.evaluate("onegrid.store.state.picked") == ["G0000", "G0001"]
 
 
