@@ -73,9 +73,9 @@ def unread_cells(path: Path, sheet: int) -> list[Unread]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if "content.xml" in names:
-            return sorted(_parsed(archive, "content.xml", _OpenDocument(sheet)).found)
+            return sorted(parsed(archive, "content.xml", _OpenDocument(sheet)).found)
         if "xl/workbook.xml" in names:
-            return sorted(_parsed(archive, _member(archive, sheet), _OfficeOpen()).found)
+            return sorted(parsed(archive, sheet_member(archive, sheet), _OfficeOpen()).found)
     return _errors_of_binary(path, sheet)
 
 
@@ -94,10 +94,10 @@ def _errors_of_binary(path: Path, sheet: int) -> list[Unread]:
     )
 
 
-TargetT = TypeVar("TargetT", "_OfficeOpen", "_OpenDocument", "_Elements")
+TargetT = TypeVar("TargetT")
 
 
-def _parsed(archive: zipfile.ZipFile, member: str, target: TargetT) -> TargetT:
+def parsed(archive: zipfile.ZipFile, member: str, target: TargetT) -> TargetT:
     """Let a target (what `XMLParser` calls) see a part of the archive, and return it."""
     parser = XMLParser(target=target)  # noqa: S314  expat itself stops entities that grow beyond measure
     with archive.open(member) as file:
@@ -107,34 +107,54 @@ def _parsed(archive: zipfile.ZipFile, member: str, target: TargetT) -> TargetT:
     return target
 
 
+class OfficeOpenCells:
+    """Where the parser of a sheet of .xlsx is; a row and a cell that do not say follow the one before."""
+
+    row: int = 0
+    _column: int = -1
+    _place: str | None = None
+
+    def follow(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take note of an element that begins."""
+        if tag.endswith("}c"):
+            place = attributes.get("r")
+            if place is None:
+                self._column = self.column() + 1
+            self._place = place
+        elif tag.endswith("}row"):
+            self.row, self._column, self._place = int(attributes.get("r", self.row + 1)), -1, None
+
+    def column(self) -> int:
+        """Return the cell's column: ``AB12`` is in the 28th, number 27."""
+        if self._place is None:
+            return self._column
+        number = 0
+        for letter in self._place.rstrip("0123456789"):
+            number = number * 26 + ord(letter) - ord("A") + 1
+        return number - 1
+
+
 @dataclass
-class _OfficeOpen:
+class _OfficeOpen(OfficeOpenCells):
     """A sheet of .xlsx (ECMA-376-1, 18.3.1.4): ``<c r="D2" t="e"><f>1/0</f><v>#DIV/0!</v></c>``."""
 
     found: list[Unread] = field(default_factory=list)
-    _row: int = 0
-    _column: int = -1
-    _place: str | None = None
     _type: str | None = None
     _formula: bool = False
     _reading: bool = False
     _value: str = ""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Note where a cell is, and what is in it; a row and a cell that do not say follow the one before."""
+        """Note where a cell is, and what is in it."""
         kind = tag[-2:]
-        if kind == "}c":
-            place = attributes.get("r")
-            if place is None:
-                self._column = self._at() + 1
-            self._place, self._type = place, attributes.get("t")
-            self._formula, self._value = False, ""
-        elif kind == "}f":
+        if kind == "}f":
             self._formula = True
         elif kind == "}v":
             self._reading = self._formula or self._type == "e"
-        elif tag.endswith("}row"):
-            self._row, self._column, self._place = int(attributes.get("r", self._row + 1)), -1, None
+        else:
+            self.follow(tag, attributes)
+            if kind == "}c":
+                self._type, self._formula, self._value = attributes.get("t"), False, ""
 
     def end(self, tag: str) -> None:
         """Judge the cell; a formula whose result is the empty text has the type ``str``."""
@@ -144,21 +164,12 @@ class _OfficeOpen:
         elif kind == "}c" and (
             self._type == "e" or (self._formula and self._type != "str" and not self._value.strip())
         ):
-            self.found.append(Unread(self._row, self._at(), self._value))
+            self.found.append(Unread(self.row, self.column(), self._value))
 
     def data(self, text: str) -> None:
         """Gather the cell's value."""
         if self._reading:
             self._value += text
-
-    def _at(self) -> int:
-        """Return the cell's column: ``AB12`` is in the 28th, number 27."""
-        if self._place is None:
-            return self._column
-        number = 0
-        for letter in self._place.rstrip("0123456789"):
-            number = number * 26 + ord(letter) - ord("A") + 1
-        return number - 1
 
 
 @dataclass
@@ -225,10 +236,10 @@ class _OpenDocument:
             self._shown += text
 
 
-def _member(archive: zipfile.ZipFile, sheet: int) -> str:
+def sheet_member(archive: zipfile.ZipFile, sheet: int) -> str:
     """Return the part that holds a sheet (ECMA-376-2, 6.5: names are relative to the part that names them)."""
-    sheets = _parsed(archive, "xl/workbook.xml", _Elements("sheet")).found
-    parts = _parsed(archive, "xl/_rels/workbook.xml.rels", _Elements("Relationship")).found
+    sheets = parsed(archive, "xl/workbook.xml", _Elements("sheet")).found
+    parts = parsed(archive, "xl/_rels/workbook.xml.rels", _Elements("Relationship")).found
     name = next(value for key, value in sheets[sheet].items() if key.endswith("}id"))
     target = next(each["Target"] for each in parts if each["Id"] == name)
     return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")

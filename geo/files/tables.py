@@ -21,6 +21,7 @@ from geo.errors import FileFormatError
 from geo.files.encodings import open_as_utf8
 from geo.files.faults import ERROR_CELL
 from geo.files.formulas import Unread, unread_cells
+from geo.files.numerals import padded_cells
 from geo.files.words import is_heading
 
 if TYPE_CHECKING:
@@ -262,8 +263,9 @@ def unique_names(names: Sequence[Any]) -> list[str]:
 def read_excel(path: Path, chunk_rows: int, sheet: str | None) -> Iterator[RawChunk]:
     """Yield the rows of one sheet of .xlsx, .xls, .xlsb or .ods as text.
 
-    Whole numbers lose their ``.0``, dates become ISO 8601. Title rows above the header are passed over. Cells merged
-    over several rows have their value in each of these (not in .ods). Hidden sheets are read only by name.
+    Whole numbers lose their ``.0`` and have the zeros before them that .xlsx shows, dates become ISO 8601. Title rows
+    above the header are passed over. Cells merged over several rows have their value in each of these (not in .ods).
+    Hidden rows and columns are read like others, hidden sheets only by name.
 
     Raises
     ------
@@ -372,6 +374,11 @@ def _cells(book: Any, name: str, path: Path) -> tuple[list[list[Any]], list[Unre
     cells: list[list[Any]] = sheet.to_python(skip_empty_area=False)
     gaps = any("" in line for line in cells)
     unread = unread_cells(path, book.sheet_names.index(name)) if gaps else []
+    for (row, column), digits in padded_cells(path, book.sheet_names.index(name)).items():
+        # Styled cells without a value may lie outside.
+        cell = cells[row][column] if row < len(cells) and column < len(cells[row]) else ""
+        if isinstance(cell, int | float) and 0 <= cell < _EXACT_IN_EXCEL and cell == int(cell):
+            cells[row][column] = f"{int(cell):0{digits}d}"
     ends = {start: bottom for start, (bottom, _) in sheet.merged_cell_ranges or ()}
     for (top, left), bottom in ends.items():
         for row in range(top + 1, min(bottom + 1, len(cells))):

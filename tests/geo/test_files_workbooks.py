@@ -97,6 +97,39 @@ def test_sheets_as_programs_write_them(tmp_path: Path) -> None:
     assert len(read(path, "subjects", declared="EPSG:4490", skip_bad_rows=True).frame) == 1
 
 
+@pytest.mark.parametrize(
+    ("shown", "code", "read_as"),
+    [
+        ("000000", 101, "000101"),
+        ("00_ ;-00", 1234567, "1234567"),
+        ("0", 101, "101"),
+        ("0.00", 101, "101"),
+        ("000000", "101", "101"),
+    ],
+)
+def test_zeros_that_a_format_shows_are_part_of_a_code(
+    tmp_path: Path, shown: str, code: object, read_as: str
+) -> None:
+    book = openpyxl.Workbook()
+    for row in (HEADINGS, ("H1", "户", 3, "C1"), (code, "户", 7, "C1")):
+        book.active.append(row)
+    for place in ("A3", "C3", "A9", "K3"):  # the last two are empty
+        book.active[place].number_format = shown
+    book.save(tmp_path / "台账.xlsx")
+    frame = read(tmp_path / "台账.xlsx", "subjects", declared="EPSG:4490").frame
+    assert frame["code"].tolist() == ["H1", read_as]
+    assert frame["people"].tolist() == [3, 7]
+
+
+def test_zeros_of_a_format_do_not_hide_lost_digits(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (HEADINGS, (310112103001001234, "户", 7, "C1")):
+        book.active.append(row)
+    book.active["A2"].number_format = "0" * 18
+    book.save(tmp_path / "台账.xlsx")
+    assert "15 位" in faults_of(tmp_path / "台账.xlsx")["problem"][0]
+
+
 def open_document(path: Path, *cells: str) -> Path:
     """Write a sheet whose table has headings and one row: H1, 户, and these cells."""
     names = " ".join(
