@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from api.deps import PathTerritory, SignedIn, Transaction
 from api.schemas import AnswerBody, Geometry, RequestBody, Text
-from api.store import checks, findings
+from api.store import exceptions, findings
 
 router = APIRouter(prefix="/api/territories/{code}/exceptions", tags=["网格 Zones"])
 
@@ -53,7 +53,7 @@ class NewException(RequestBody):
 def list_exceptions(code: PathTerritory, session: Transaction, _caller: SignedIn) -> list[ExceptionEntry]:
     """列出登记为正当的缺口：河湖、外单位用地等。"""
     return [
-        ExceptionEntry(**row) for row in findings.exception_entries(checks.list_exceptions(session, code))
+        ExceptionEntry(**row) for row in findings.exception_entries(exceptions.list_exceptions(session, code))
     ]
 
 
@@ -63,7 +63,7 @@ def register_exception(
 ) -> ExceptionEntry:
     """登记一处正当的缺口，以后的检查都不再报告它。需要规划员角色。"""
     caller.require("planner", code)
-    made = checks.register_exception(
+    made = exceptions.register_exception(
         session,
         code,
         body.name,

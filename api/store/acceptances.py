@@ -9,7 +9,7 @@ import geopandas as gpd
 import shapely
 from sqlalchemy import select, text
 
-from api.store import assignments, audit, bulk, checks, models
+from api.store import assignments, audit, bulk, checks, exceptions, models
 from api.store.errors import NotFoundError
 from api.store.progress import Progress, part, silent
 from api.store.refusals import InvalidRequestError
@@ -311,7 +311,7 @@ def _register_exceptions(
     for level, repair in done:
         chosen = repair.actions[repair.actions["strategy"] == "exception"]
         for number, place in zip(chosen["number"], chosen.geometry, strict=True):
-            made = checks.register_exception(
+            made = exceptions.register_exception(
                 session,
                 version.territory,
                 f"{version.code} 第 {level.numbers[number]} 处",

@@ -1,4 +1,4 @@
-"""Checking: the faults of every level of a version, stored with their numbers; registered exceptions."""
+"""Checking: the faults of every level of a version, stored with their numbers."""
 
 from __future__ import annotations
 
@@ -9,28 +9,25 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
-from api.store import audit, bulk, models
-from api.store.errors import StoreError
+from api.store import audit, bulk
+from api.store.exceptions import exception_areas
 from api.store.located import read_footprints
 from api.store.networks import read_streets
 from api.store.profiles import read_profile
 from api.store.progress import Progress, silent
 from api.store.subject_blocks import read_subjects
-from api.store.territories import boundary_of, find_territory, levels_of
+from api.store.territories import boundary_of, levels_of
 from api.store.versions import VersionInfo, get_version
 from api.store.zonesets import column, columns, read_zones
 from geo.coverage import find_faults
 from geo.coverage.findings import Tolerances
-from geo.crs import INTERNAL_CRS, to_internal
+from geo.crs import INTERNAL_CRS
 from geo.plans.ground import CROSSED, CUT
 from geo.records import SUBJECT_KINDS
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from shapely import MultiPolygon, Polygon
     from sqlalchemy.orm import Session
 
     from geo.plans import Profile
@@ -67,17 +64,6 @@ class CheckReport:
         return self.errors + self.warnings
 
 
-@dataclass(frozen=True)
-class GapExceptionInfo:
-    """A registered exception: ``area`` is its polygon, in EPSG:4490."""
-
-    id: int
-    name: str
-    reason: str
-    registered_at: datetime
-    area: MultiPolygon
-
-
 def check(
     session: Session,
     version: str,
@@ -111,7 +97,7 @@ def check(
     info = get_version(session, version)
     session.execute(text("SELECT 1 FROM version WHERE id = :id FOR UPDATE"), {"id": info.id})
     boundary = gpd.GeoSeries([boundary_of(session, info.territory_id)], crs=INTERNAL_CRS)
-    exceptions = _exception_areas(session, info.territory_id)
+    exceptions = exception_areas(session, info.territory_id)
     located, footprints = _subjects_for_check(session, info)
     barriers = read_streets(session, info.territory_id, BARRIER_KINDS)
     profile = read_profile(session, info.territory).profile
@@ -194,11 +180,6 @@ def _copy_faults(session: Session, version: VersionInfo, faults: gpd.GeoDataFram
     )
 
 
-def _exception_areas(session: Session, territory_id: int) -> gpd.GeoSeries | None:
-    areas = [each.area for each in _read_exceptions(session, territory_id)]
-    return gpd.GeoSeries(areas, crs=INTERNAL_CRS) if areas else None
-
-
 def _subjects_for_check(session: Session, version: VersionInfo) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return where the people and firms are, and the footprints that must not be cut."""
     subjects = read_subjects(session, version.territory_id)
@@ -242,99 +223,3 @@ def count_faults(session: Session, version: VersionInfo) -> dict[str, int]:
         {"id": version.id},
     ).one()
     return {"errors": row.errors, "warnings": row.warnings}
-
-
-def register_exception(
-    session: Session,
-    territory: str,
-    name: str,
-    reason: str,
-    area: Polygon | MultiPolygon,
-    *,
-    declared: str = "EPSG:4490",
-    account: str | None = None,
-    actor: audit.Actor | None = None,
-) -> GapExceptionInfo:
-    """Register a gap as legitimate: it is no fault of any version of the territory from the next check on.
-
-    Parameters
-    ----------
-    session
-        Its transaction holds it.
-    territory
-        Code of the territory.
-    name
-        Of the place, such as a river's.
-    reason
-        Why no zone covers it.
-    area
-        Where.
-    declared
-        Reference of its coordinates.
-    account
-        Name of the account that registers it; None for the command line.
-    actor
-        Who acts, for the audit trail.
-
-    Raises
-    ------
-    StoreError
-        The area is not a valid polygon, or name or reason is empty.
-    """
-    found = find_territory(session, territory)
-    if not name.strip() or not reason.strip():
-        raise StoreError(
-            "豁免需要名称和原因。", "an exception needs a name and a reason", remedy="请填写后再登记。"
-        )
-    frame = to_internal(gpd.GeoDataFrame(geometry=[area]), declared=declared)
-    inside = frame.geometry.iloc[0]
-    if (
-        inside is None
-        or inside.is_empty
-        or not inside.is_valid
-        or inside.geom_type not in {"Polygon", "MultiPolygon"}
-    ):
-        why = "no geometry" if inside is None else shapely.is_valid_reason(inside)
-        raise StoreError("豁免的范围不是有效的面。", f"not a valid polygon: {why}", remedy="请重新绘制范围。")
-    row = models.GapException(
-        territory_id=found.id,
-        name=name.strip(),
-        reason=reason.strip(),
-        geom=f"SRID={models.SRID};{shapely.to_wkt(bulk.to_multi([inside])[0], rounding_precision=-1)}",
-        registered_by=session.scalar(select(models.Account.id).where(models.Account.name == account)),
-    )
-    session.add(row)
-    session.flush()
-    # What was checked before it does not count for publishing any more.
-    session.execute(
-        text("UPDATE version SET checked_at = NULL WHERE territory_id = :id AND status = 'draft'"),
-        {"id": found.id},
-    )
-    audit.record(
-        session, actor or audit.Actor(), "exception.register", territory, name=name.strip(), id=row.id
-    )
-    return next(each for each in _read_exceptions(session, found.id) if each.id == row.id)
-
-
-def list_exceptions(session: Session, territory: str) -> list[GapExceptionInfo]:
-    """List the exceptions of a territory in the order of their registration."""
-    return _read_exceptions(session, find_territory(session, territory).id)
-
-
-def _read_exceptions(session: Session, territory_id: int) -> list[GapExceptionInfo]:
-    rows = session.execute(
-        select(
-            models.GapException.id,
-            models.GapException.name,
-            models.GapException.reason,
-            models.GapException.registered_at,
-            func.ST_AsBinary(models.GapException.geom).label("area"),
-        )
-        .where(models.GapException.territory_id == territory_id)
-        .order_by(models.GapException.id)
-    )
-    found: list[GapExceptionInfo] = []
-    for row in rows:
-        area: Any = shapely.from_wkb(bytes(row.area))
-        found.append(GapExceptionInfo(row.id, row.name, row.reason, row.registered_at, area))
-    return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from api.store.checks import GapExceptionInfo
+    from api.store.exceptions import GapExceptionInfo
 
 FAULT_NAMES = {
     "overlap": "重叠",

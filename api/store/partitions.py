@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from api.store import adoptions, audit, bulk, models, profiles
 from api.store.errors import NotFoundError
+from api.store.exceptions import exception_areas
 from api.store.located import read_footprints, read_located
 from api.store.networks import read_streets
 from api.store.progress import Progress, part, silent
@@ -160,7 +161,7 @@ def make_proposal(
         estates=footprints[footprints["kind"] == "estate"],
         buildings=footprints[footprints["kind"] == "building"],
         households=located[located["kind"] == "household"],
-        exceptions=_exceptions(session, info.territory_id),
+        exceptions=exception_areas(session, info.territory_id),
     )
     options = ProposalOptions(
         grids=request.grids,
@@ -191,14 +192,6 @@ def _parents(
         return None
     zones = read_zones(session, info, name)
     return zones if len(zones) else None
-
-
-def _exceptions(session: Session, territory_id: int) -> gpd.GeoDataFrame:
-    rows = session.execute(
-        text("SELECT ST_AsBinary(geom) AS geometry FROM gap_exception WHERE territory_id = :id ORDER BY id"),
-        {"id": territory_id},
-    )
-    return bulk.geo_frame(rows)
 
 
 def _limits(session: Session, info: VersionInfo, level: str) -> tuple[float, float]:

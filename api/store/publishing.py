@@ -13,6 +13,7 @@ from api.store import (
     audit,
     bulk,
     checks,
+    exceptions,
     ledgers,
     lineages,
     models,
@@ -83,7 +84,7 @@ def publish_plan(
     add_zones(session, draft, _frame(ledger.draft))
     lineages.store_lineage(session, draft, plan, found)
     for zone in ledger.draft.at(EXCEPTION):
-        checks.register_exception(
+        exceptions.register_exception(
             session,
             plan.territory,
             zone.name,

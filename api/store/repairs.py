@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 
 from api.store import audit, bulk, checks, models
 from api.store.errors import NotFoundError
+from api.store.exceptions import exception_areas
 from api.store.findings import FAULT_NAMES
 from api.store.located import read_located
 from api.store.progress import Progress, part, silent
@@ -216,7 +217,7 @@ def kernel_proposals(
             remedy="编号见最近一次检查的问题列表；小区、楼栋被切割和道路穿过要靠调整边界解决。",
         )
     boundary = gpd.GeoSeries([boundary_of(session, version.territory_id)], crs=INTERNAL_CRS)
-    areas = [each.area for each in checks.list_exceptions(session, version.territory)]
+    exceptions = exception_areas(session, version.territory_id)
     subjects = read_located(session, version.territory_id)
     found = []
     for position, level in enumerate(chosen):
@@ -228,7 +229,7 @@ def kernel_proposals(
             zones[level.code],
             boundary,
             parents=above if above is not None and len(above) else None,
-            exceptions=gpd.GeoSeries(areas, crs=INTERNAL_CRS) if areas else None,
+            exceptions=exceptions,
             subjects=subjects,
             strategies=options.strategies,
             decisions={place[number]: name for number, name in options.decisions.items() if number in place},

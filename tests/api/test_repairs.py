@@ -9,7 +9,7 @@ import shapely
 from shapely import box
 from sqlalchemy import text
 
-from api.store import acceptances, assignments, audit, checks, places, repairs, versions
+from api.store import acceptances, assignments, audit, checks, exceptions, places, repairs, versions
 from api.store.errors import NotFoundError, PublishedError
 from api.store.refusals import InvalidRequestError
 from api.store.repairs import RepairOptions
@@ -172,10 +172,10 @@ def test_a_decision_gives_the_land_to_a_named_zone_or_registers_an_exception(
     done = acceptances.accept_repair(session, board, [1, 2, 3])
     assert done["exceptions"] == 1
     assert done["faults_after"] == {"errors": 0, "warnings": 0}
-    assert len(checks.list_exceptions(session, "board")) == 1
+    assert len(exceptions.list_exceptions(session, "board")) == 1
     assert repairs.repair_table(session, board)["stale"]
     acceptances.undo_repair(session, "board-v2")
-    assert checks.list_exceptions(session, "board") == []
+    assert exceptions.list_exceptions(session, "board") == []
 
 
 def test_proposals_about_other_zones_are_not_applied(session: Session, board: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 import shapely
 from sqlalchemy import text
 
-from api.store import checks, circles, exports, places, versions
+from api.store import checks, circles, exceptions, exports, places, versions
 from api.store.errors import NotFoundError, StoreError
 from geo.errors import UnknownReferenceError
 
@@ -46,8 +46,8 @@ def test_a_gap_is_found_numbered_and_excused(session: Session, board: Place) -> 
     assert fault.geometry.symmetric_difference(hole).area < 1e-12
     inside = board.subjects[board.subjects.geometry.notna() & (board.subjects["kind"] != "building")]
     assert fault.subjects == shapely.contains_properly(hole, inside.geometry.to_numpy()).sum()
-    registered = checks.register_exception(session, board.code, "人工湖", "水面", hole)
-    assert [each.name for each in checks.list_exceptions(session, board.code)] == ["人工湖"]
+    registered = exceptions.register_exception(session, board.code, "人工湖", "水面", hole)
+    assert [each.name for each in exceptions.list_exceptions(session, board.code)] == ["人工湖"]
     assert registered.area.equals(hole)
     assert checks.check(session, board.code).total == 0
 
@@ -55,11 +55,11 @@ def test_a_gap_is_found_numbered_and_excused(session: Session, board: Place) -> 
 def test_an_exception_needs_a_place_a_name_and_a_reference(session: Session, board: Place) -> None:
     square = board.boundary
     with pytest.raises(StoreError, match="名称和原因"):
-        checks.register_exception(session, board.code, " ", "水面", square)
+        exceptions.register_exception(session, board.code, " ", "水面", square)
     with pytest.raises(StoreError, match="面"):
-        checks.register_exception(session, board.code, "湖", "水面", shapely.Point(0, 0).buffer(0))
+        exceptions.register_exception(session, board.code, "湖", "水面", shapely.Point(0, 0).buffer(0))
     with pytest.raises(UnknownReferenceError):
-        checks.register_exception(session, board.code, "湖", "水面", square, declared="")
+        exceptions.register_exception(session, board.code, "湖", "水面", square, declared="")
 
 
 def test_checking_again_replaces(session: Session, board: Place) -> None:

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from sqlalchemy import text
 
-from api.store import assignments, checks, places, versions, zonesets
+from api.store import assignments, checks, exceptions, places, versions, zonesets
 from api.store.errors import NotFoundError, NotPublishableError, PublishedError
 from api.store.models import AuditEvent
 
@@ -80,7 +80,7 @@ def test_an_unexcused_fault_stands_against_it_and_an_exception_excuses(
     session.commit()
     with pytest.raises(NotPublishableError, match="网格"):
         versions.publish(session, "board-v1", "发布")
-    checks.register_exception(session, board.code, "人工湖", "水面，无住户", lost)
+    exceptions.register_exception(session, board.code, "人工湖", "水面，无住户", lost)
     # What was checked before the exception does not count.
     assert versions.get_version(session, "board-v1").checked_at is None
     report = checks.check(session, "board-v1")
