@@ -1,18 +1,21 @@
 """What an edit of a plan holds, and the operation of the kernel that it means."""
 
+import re
 from abc import abstractmethod
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
 import shapely
 from pydantic import ConfigDict, Field, model_validator
 
 from api.schemas import RequestBody
 from api.store.refusals import InvalidRequestError
+from geo.files.rows import CODE_PATTERN, OWN_CODE_PATTERN, OWN_LEVELS
 from geo.plans import Change, Draft
 from geo.plans import operations as op
 
 Position = tuple[float, float]
-Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z_.-]{1,40}$", examples=["310112103008001"])]
+Code = Annotated[str, Field(pattern=f"^{OWN_CODE_PATTERN}$", examples=["310112103008001"])]
 Name = Annotated[
     str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$", examples=["兴银花园第三网格"])
 ]
@@ -42,9 +45,29 @@ class _Edit(RequestBody):
 
     level: Annotated[str, Field(description="层级编码", examples=["grid"])]
 
+    @model_validator(mode="after")
+    def _codes_fit_the_level(self) -> Self:
+        if self.level not in OWN_LEVELS:
+            named = self.model_dump(include={"code", "codes", "heir", "parent", "members"})
+            for code in _texts(list(named.values())):
+                if re.fullmatch(CODE_PATTERN, code) is None:
+                    raise ValueError(f"编码“{code}”只能用数字、英文字母、点、下划线和连字符")
+        return self
+
     @abstractmethod
     def change(self, draft: Draft) -> Change:
         """Make the change on a draft."""
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in nested lists and dictionaries, the latter's keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts([*value.keys(), *value.values()])
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each)
 
 
 class MoveBorder(_Edit):
@@ -63,7 +86,7 @@ class MoveBorder(_Edit):
     removes: list[Position] = Field([], max_length=10_000, description="vertices to take away")
 
     @model_validator(mode="after")
-    def _does_something(self) -> "MoveBorder":
+    def _does_something(self) -> Self:
         if not (self.moves or self.inserts or self.removes):
             raise ValueError("请至少拖动一个顶点 (moves, inserts, removes)")
         return self

@@ -34,6 +34,9 @@ CODE_PATTERN = r"[0-9A-Za-z_.-]{1,40}"
 OWN_CODE_PATTERN = r"[0-9A-Za-z_.一-鿿-]{1,40}"
 """What departments call the zones of layers of their own, which no standard numbers: ``MZ-莘庄-07``."""
 
+OWN_LEVELS = [level.code for level in LEVELS.values() if not level.partition]
+"""Levels of departments' own layers, which no official rule numbers."""
+
 CODED: tuple[Kind, ...] = ("zones", "subjects", "stations")
 _MERGE_AFTER = 8
 _EXACT_IN_DOUBLE = 1e15
@@ -44,7 +47,6 @@ _MOST_PEOPLE = 2**31 - 1
 _ROUNDED = r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]{9,}\.0"
 """What a spreadsheet, or a program, makes of a long code that it takes for a number."""
 _CODES = ("code", "parent", "subject")
-_OWN_LEVELS = [level.code for level in LEVELS.values() if not level.partition]
 _FULL_WIDTH = "[０-９Ａ-Ｚａ-ｚ]"
 _TEXT_MARK = r"^(?:'(.+)|=\"(.+)\")$"
 """What keeps a spreadsheet from taking a code for a number: ``'0123`` and ``="0123"`` mean ``0123``."""
@@ -280,7 +282,7 @@ class RowReader:
             fit = codes.fillna("").str.fullmatch(CODE_PATTERN).to_numpy(dtype=bool)
             remedy = "编码只能用数字、英文字母、点、下划线和连字符，最多 40 个字符。"
             if self.kind == "zones":
-                own = self._level_codes(texts["level"]).isin(_OWN_LEVELS)
+                own = self._level_codes(texts["level"]).isin(OWN_LEVELS)
                 fit = fit | (own & codes.fillna("").str.fullmatch(OWN_CODE_PATTERN)).to_numpy(dtype=bool)
                 remedy += (
                     "部门自有网格（党建、综治、民政、城管、警务）的编码可含汉字，请指明其层级，如 civil。"
