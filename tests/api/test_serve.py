@@ -86,14 +86,16 @@ def test_a_taken_port_is_said_before_anything_starts() -> None:
             listen("127.0.0.1", taken.getsockname()[1])
 
 
-def test_whoever_asks_early_is_not_turned_away() -> None:
+def test_whoever_asks_early_is_not_turned_away_and_is_answered_at_once() -> None:
     with (
         listen("127.0.0.1", 0) as listener,
         socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=60) as early,
     ):
         accepted, address = listener.accept()
-        accepted.close()
-        assert address == early.getsockname()
+        with accepted:
+            assert address == early.getsockname()
+            # No answer waits for more to be sent with it.
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_open_stream_of_events_does_not_hold_up_the_end(
