@@ -7,6 +7,7 @@ import json
 import secrets
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -244,4 +245,6 @@ def test_watchers_are_told_once_and_only_when_nothing_can_be_missed(monkeypatch)
             with crowd.watch(engine, 1) as late:
                 assert told[2:] == [(late, watching.RESUME)]
 
-    asyncio.run(scenario())
+    # In a thread of its own: a browser test that ran before leaves its loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, scenario()).result()
