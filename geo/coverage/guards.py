@@ -81,6 +81,14 @@ def beyond_fault(code: str) -> Refusal:
     )
 
 
+def not_mended(code: str) -> Refusal:
+    """Return the refusal to give land to a zone, or take it, whose border crosses itself."""
+    return Refusal(
+        f"网格 {code} 的边界自相交，要先修好",
+        f"the border of zone {code} crosses itself and must be mended first",
+    )
+
+
 def beyond_cap(code: str, change: float, cap: float) -> Refusal:
     """Return the refusal to change a zone by more than a cap (both as shares of its area)."""
     return Refusal(

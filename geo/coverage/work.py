@@ -25,7 +25,7 @@ from geo.coverage.decisions import (
     recipients,
 )
 from geo.coverage.findings import Finding, Tolerances
-from geo.coverage.guards import Refusal, beyond_cap, beyond_fault, into_parent
+from geo.coverage.guards import Refusal, beyond_cap, beyond_fault, into_parent, not_mended
 from geo.coverage.origins import Origins
 from geo.coverage.plane import widths
 from geo.coverage.redraw import Around, Redrawn, grid_of, on_grid
@@ -67,6 +67,7 @@ class Work:
         self.ranks = ranked(zones, request.priority)
         places = zones.plane.up(np.array([one.place for one in self.first], dtype=object))
         self.origins = Origins(self.first, places)
+        self.crossing = {one.rows[0] for one in self.first if one.kind == "invalid"}
         self.left = set() if accepted is None else set(range(len(self.first))) - set(accepted)
         self.touched: set[int] = set()
         self.actions: dict[int, dict[str, Any]] = {}
@@ -291,12 +292,18 @@ class Work:
         for row, shape in redrawn.shapes.items():
             if row in self.blocked and row in redrawn.parties:
                 return self.blocked[row]
+            if self._unmended(row) and row in redrawn.parties:
+                return not_mended(codes[row])
             before, after = plane.down(np.array([self.shapes[row], shape], dtype=object))
             why = self.request.guards.objection(codes[row], before, after)
             if why is not None:
                 return why
         disturbed = redrawn.disturbed(self.shapes, self.grid)
         return None if disturbed is None else beyond_fault(codes[disturbed])
+
+    def _unmended(self, row: int) -> bool:
+        """Return whether a zone is as invalid as it was given: its shape here is only what its rings enclose."""
+        return row in self.crossing and row not in self.touched
 
     def _act(
         self,
@@ -310,6 +317,8 @@ class Work:
         codes = self.zones.codes
         changes = {}
         for row, shape in redrawn.shapes.items():
+            if row not in redrawn.parties and self._unmended(row):
+                continue  # a vertex beside it must not mend what was refused
             if row in redrawn.parties:
                 before, after = self.zones.plane.areas_m2(np.array([self.shapes[row], shape], dtype=object))
                 changes[codes[row]] = (round(float(before), 2), round(float(after), 2))

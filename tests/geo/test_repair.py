@@ -225,6 +225,19 @@ def test_a_part_in_another_parent_goes_where_a_planner_says() -> None:
     assert find_faults(done.zones, parents=parents).empty
 
 
+@pytest.mark.parametrize("code", ["b1", "b2"])
+def test_a_crossing_border_that_is_left_is_not_mended_by_repairs_beside_it(code: str) -> None:
+    shapes = board()
+    shapes["a1"] = widened(shapes["a1"], 1)
+    corners = list(shapes[code].exterior.coords)
+    shapes[code] = shapely.Polygon([corners[0], corners[2], corners[1], *corners[3:]])
+    zones = frame(shapes)
+    done = repair(zones, TERRITORY, strategies={"invalid": "refuse"})
+    assert "invalid" in done.refused.kind.tolist()
+    assert shape_of(done.zones, code).equals_exact(shapes[code])
+    assert "invalid" not in done.actions.kind.tolist()
+
+
 def test_proposals_change_nothing_and_only_accepted_ones_are_applied() -> None:
     shapes = board()
     shapes["a1"] = widened(shapes["a1"], 5)
