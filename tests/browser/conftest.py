@@ -7,18 +7,17 @@ versions, a department's layer with an overlap). Tests only read those; a test t
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import httpx
 import pandas as pd
 import pytest
 import shapely
@@ -30,7 +29,7 @@ from api.store import accounts, assignments, checks, circles, credentials, place
 from api.store.engine import make_engine
 from geo import files
 from geo.records import LEVELS, Place
-from tests.browser.towns import Town, loaded, settle
+from tests.browser.towns import PATIENCE_MS, Town, loaded, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,9 +44,6 @@ Layers = dict[str, dict[str, shapely.Polygon]]
 
 PASSWORD = "Grids-of-a-town-7"  # noqa: S105  of an account that lives for one session of tests
 START_SECONDS = 300
-PATIENCE_MS = 60_000
-"""How long anything that is waited for may take: a busy machine is no failure."""
-
 expect.set_options(timeout=PATIENCE_MS)
 
 LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED", "ERR_CONNECTION_RESET")
@@ -175,20 +171,16 @@ def service(
                 timeout=300,
             )
 
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
         log = home / "service.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [*command, "serve", "--port", str(port), "--no-link"],
+                [*command, "serve", "--port", "0", "--no-link"],
                 env=environment,
                 stdout=output,
                 stderr=output,
             )
             try:
-                _wait(process, f"{url}/healthz", log)
+                url = _address(process, log)
                 yield Service(url, monaco, town, engine, PASSWORD, link, onegrid)
             finally:
                 process.terminate()
@@ -196,18 +188,17 @@ def service(
                 engine.dispose()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Wait until the service answers; its own log says why when it does not."""
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the service says where it is and answers; its own log says why when it does not."""
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
+    while time.monotonic() < end and process.poll() is None:
+        said = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own http address
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
+            if said and httpx.get(f"{said[0]}/healthz", timeout=5).is_success:
+                return said[0]
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
     pytest.fail(f"the service did not start:\n{log.read_text()[-4000:]}")
 
 

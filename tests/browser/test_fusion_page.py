@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.towns import held
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
 
 def answer(page: Page, desk: Any, what: str = "", **query: Any) -> Any:
@@ -123,19 +125,14 @@ def test_a_pinned_cell_moves_and_the_proposal_becomes_a_plan(desk: Any) -> None:
         expect(page.locator("#cell-why")).to_have_text("规划员指定")
         expect(page.locator("#cell-pin")).to_have_value(code)
 
-    said: list[str] = []
-
-    def look(route: Route) -> None:
-        """Read what the page says while it waits: the request is held back, or it might be over before."""
-        said.append(page.locator("#fusion-adopting").inner_text())
-        route.continue_()
-
-    page.route("**/fusion/plan", look)
-    page.locator("#fusion-adopt").click()
-    page.locator("#question input[name='name']").fill("合一方案")
-    page.locator("#question button[type='submit']").click()
+    # What the page says while it waits: the request is held back, or it might be over before.
+    with held(page, "**/fusion/plan") as asked:
+        page.locator("#fusion-adopt").click()
+        page.locator("#question input[name='name']").fill("合一方案")
+        page.locator("#question button[type='submit']").click()
+        asked()
+        expect(page.locator("#fusion-adopting")).to_have_text("正在生成方案：核对边界、统计各格户数…")
     expect(page.locator("#plan-zones tbody tr[data-code]")).to_have_count(answer(page, desk)["grids"])
-    assert said == ["正在生成方案：核对边界、统计各格户数…"]
     plan = page.evaluate("onegrid.store.state.plan")
     assert (plan["name"], plan["base"]) == ("合一方案", f"{desk.code}-v1")
     zones = page.request.get(f"{desk.url}/api/plans/{plan['id']}/zones?level=grid").json()["zones"]

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,12 +15,15 @@ from playwright.sync_api import expect
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
     from sqlalchemy import Engine
 
     from geo.records import Place
+
+PATIENCE_MS = 60_000
+"""How long anything that is waited for may take: a busy machine is no failure."""
 
 Spot = tuple[float, float]
 """A place of a town, in steps from its south-west."""
@@ -33,6 +37,34 @@ def loaded(page: Page) -> None:
 def settle(page: Page) -> None:
     """Wait until the map stands still and is drawn."""
     page.evaluate("onegrid.map.settled()")
+
+
+@contextmanager
+def held(page: Page, url: str) -> Iterator[Callable[[], None]]:
+    """Hold back what a page asks for until the block ends; call what is given to wait until it has asked.
+
+    Playwright would run a handler of requests in the middle of whatever the test does, with a key still held down.
+    """
+    waiting: list[Route] = []
+    holding = True
+
+    def hear(request: Route) -> None:
+        if holding:
+            waiting.append(request)
+        else:
+            request.continue_()
+
+    def asked() -> None:
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while not waiting:
+            assert time.monotonic() < end, f"the page did not ask for {url}"
+            page.wait_for_timeout(10)
+
+    page.route(url, hear)
+    yield asked
+    holding = False
+    for request in waiting:
+        request.continue_()
 
 
 @dataclass(frozen=True)

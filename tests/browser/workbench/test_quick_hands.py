@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Route
+from tests.browser.towns import held
 
+if TYPE_CHECKING:
     from tests.browser.towns import Town
 
 BUSY = """() => addEventListener("pointerup", () => {
@@ -21,14 +21,10 @@ BUSY = """() => addEventListener("pointerup", () => {
 
 def test_what_is_typed_while_the_page_still_reads_stays_in_the_search_box(office: Town) -> None:
     page = office.sign_in("planner")
-
-    def answer(route: Route) -> None:
-        """Answer once somebody has begun to type."""
+    with held(page, "**/api/territories/*/plans") as asked:
+        page.goto(f"{office.url}/#version={office.code}-v1")
+        asked()
         page.locator("#search").press_sequentially("网格01")
-        route.continue_()
-
-    page.route("**/api/territories/*/plans", answer)
-    page.goto(f"{office.url}/#version={office.code}-v1")
     expect(page.locator("#plan option", has_text="2026年调整")).to_have_count(1)
     expect(page.locator("#search")).to_have_value("网格01")
     expect(page.locator("#search")).to_be_focused()
@@ -69,26 +65,17 @@ def test_what_is_taken_in_hand_before_the_answer_stays_there(office: Town) -> No
     page = office.enter()
     office.pick(page, (0.5, 0.5))
     office.pick(page, (1.5, 0.5), adds=True)
-
-    def answer(route: Route) -> None:
-        """Answer once the planner has gone on to the next zone, with the next tool."""
+    with held(page, "**/edits") as asked:
+        page.keyboard.press("m")
+        asked()
         page.keyboard.press("s")
         office.pick(page, (2.5, 2.5))
-        route.continue_()
-
-    page.route("**/edits", answer)
-    page.keyboard.press("m")
     office.revised(page, 1)
     assert page.evaluate("[onegrid.store.state.tool, onegrid.store.state.picked]") == ["split", ["G0202"]]
-    page.unroute("**/edits")
     page.keyboard.press("Escape")
-
-    def step(route: Route) -> None:
-        """Answer once the planner has taken a tool."""
+    with held(page, "**/undo") as asked:
+        page.keyboard.press("Control+z")
+        asked()
         page.keyboard.press("c")
-        route.continue_()
-
-    page.route("**/undo", step)
-    page.keyboard.press("Control+z")
     office.revised(page, 2)
     assert page.evaluate("onegrid.store.state.tool") == "carve"

@@ -11,8 +11,10 @@ import shapely
 from playwright.sync_api import expect
 from sqlalchemy import text
 
+from tests.browser.towns import held
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
     from tests.browser.towns import Town
 
@@ -111,17 +113,11 @@ def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Town) -> N
     office.pick(page, (0.5, 0.5))
     page.keyboard.press("p")
     x, y = office.at(page, (1.2, 0.5))
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        """Let the pointer come to the estate before the page knows what lies where it was."""
-        asked.append(route.request.url)
-        if len(asked) == 1:
-            page.mouse.move(x, y)
-        route.continue_()
-
-    page.route("**/units?*", answer)
-    page.mouse.move(x - 40, y)
+    # The pointer comes to the estate before the page knows what lies where it was.
+    with held(page, "**/units?*") as asked:
+        page.mouse.move(x - 40, y)
+        asked()
+        page.mouse.move(x, y)
     page.wait_for_function(
         "at => onegrid.map.plan.gesture.hovered.getFeaturesAtCoordinate(onegrid.map.coordinateOf(at)).length > 0",
         arg=office.corner(1.2, 0.5),
