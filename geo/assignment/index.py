@@ -6,6 +6,7 @@ import json
 import math
 import os
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ T = TypeVar("T", bound=np.generic)
 R = TypeVar("R")
 
 _ARRAYS: Final = ("frame", "cells", "leaves", "starts", "words", "vertices")
-_MAGIC: Final = b"OneGrid zone index 2\n"
+_MAGIC: Final = b"OneGrid zone index 3"
 _ALIGNMENT: Final = 64
 _CHUNK: Final = 1 << 17
 """Points per task: large enough to drown the cost of a task, small enough to balance two cores."""
@@ -62,7 +63,7 @@ class Located:
     nowhere
         Number of points with good coordinates in no zone.
     bad
-        Number of points with a coordinate that is NaN or infinite.
+        Number of points with a coordinate that is NaN, infinite, masked or missing.
     """
 
     rows: NDArray[np.int32]
@@ -98,7 +99,7 @@ class ZoneIndex:
         If there is no polygon at all, a row is neither polygon nor multipolygon, or a coordinate is not
         finite or beyond 1e100.
     MixedReferenceError
-        If the frame is in a projected reference.
+        If the frame names a reference that is not geographic.
 
     Notes
     -----
@@ -115,10 +116,10 @@ class ZoneIndex:
     """
 
     def __init__(self, zones: gpd.GeoDataFrame) -> None:
-        if zones.crs is not None and zones.crs.is_projected:
+        if zones.crs is not None and not zones.crs.is_geographic:
             raise MixedReferenceError(
-                f"网格使用投影坐标（{zones.crs.to_string()}），定位需要经纬度。",
-                "zones are in a projected reference, locating needs lon/lat",
+                f"网格的坐标（{zones.crs.to_string()}）不是经纬度，定位需要经纬度。",
+                "zones are not in lon/lat, which locating needs",
                 remedy="请先转换到 EPSG:4490（geo.crs.to_internal）。",
             )
         edges = _Edges.of(np.asarray(zones.geometry.array, dtype=object))
@@ -162,12 +163,13 @@ class ZoneIndex:
         Returns
         -------
         ndarray of int32, shape (n,)
-            Row position in the zones, -1 in none. NaN and infinity are in none; `locate_counted` counts them.
+            Row position in the zones, -1 in none. NaN, infinity and what is masked or missing are in none;
+            `locate_counted` counts them.
 
         Raises
         ------
         CoordinatesError
-            If the shapes are not ``(n,)``, twice the same.
+            If the shapes are not ``(n,)``, twice the same, or what is given is not numbers.
         """
         return self.locate_counted(lon, lat).rows
 
@@ -280,7 +282,7 @@ class ZoneIndex:
         for name, array in arrays.items():
             head["arrays"][name] = [array.dtype.str, list(array.shape), at]
             at += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
-        text = _MAGIC + json.dumps(head).encode() + b"\n"
+        text = _title(json.dumps(head).encode())
         start = -(-len(text) // _ALIGNMENT) * _ALIGNMENT
         blob = np.zeros(start + at, dtype=np.uint8)
         blob[: len(text)] = np.frombuffer(text, dtype=np.uint8)
@@ -296,23 +298,23 @@ class ZoneIndex:
         Raises
         ------
         FileFormatError
-            If it is something else, of another version, or cut short.
+            If it is something else, of another version, cut short, or its head is damaged.
         """
-        head_text, _, rest = blob[: 1 << 12].tobytes().partition(b"\n")
-        if head_text + b"\n" != _MAGIC:
+        text = b"".join(blob[: 1 << 12].tobytes().splitlines(keepends=True)[:2])
+        _, _, head_text = text.partition(b"\n")
+        if text != _title(head_text[:-1]):
             raise _not_an_index()
-        text, _, _ = rest.partition(b"\n")
+        head = json.loads(head_text)
+        start = -(-len(text) // _ALIGNMENT) * _ALIGNMENT
         try:
-            head = json.loads(text)
-            start = -(-(len(_MAGIC) + len(text) + 1) // _ALIGNMENT) * _ALIGNMENT
             arrays = {}
             for name, (dtype, shape, at) in head["arrays"].items():
                 size = np.dtype(dtype).itemsize * math.prod(shape)
                 arrays[name] = blob[start + at : start + at + size].view(dtype).reshape(shape)
-            index = cls.__new__(cls)
-            index._adopt(head["zones"], head["most"], head["columns"], arrays)  # noqa: SLF001 - its own class
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise _not_an_index() from error
+        index = cls.__new__(cls)
+        index._adopt(head["zones"], head["most"], head["columns"], arrays)  # noqa: SLF001 - its own class
         return index
 
     def save(self, path: str | Path) -> None:
@@ -338,10 +340,12 @@ class ZoneIndex:
     def load(cls, path: str | Path) -> Self:
         """Open an index that `save` wrote; its pages are read when they are first needed.
 
+        So damage beyond its head is not looked for: the file is to be as safe as a program.
+
         Raises
         ------
         FileFormatError
-            If the file is not an index, of another version, or cut short.
+            If the file is not an index, of another version, cut short, or its head is damaged.
 
         Examples
         --------
@@ -478,14 +482,30 @@ def _top_grid(
 
 def _points(lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
     """Return coordinates as two read-only contiguous arrays of one length."""
-    x, y = np.ascontiguousarray(lon, dtype=np.float64), np.ascontiguousarray(lat, dtype=np.float64)
-    if x.ndim != 1 or x.shape != y.shape or np.ndim(lon) != 1:
+    x, y = _numbers(lon), _numbers(lat)
+    if x.ndim != 1 or x.shape != y.shape:
         raise CoordinatesError(
-            f"经度和纬度必须是同样长的一维数组，现在是 {np.shape(lon)} 和 {np.shape(lat)}。",
-            f"lon and lat must be of one shape (n,), not {np.shape(lon)} and {np.shape(lat)}",
+            f"经度和纬度必须是同样长的一维数组，现在是 {x.shape} 和 {y.shape}。",
+            f"lon and lat must be of one shape (n,), not {x.shape} and {y.shape}",
             remedy="请成对给出经度和纬度。",
         )
     return _sealed(x), _sealed(y)
+
+
+def _numbers(values: ArrayLike) -> Floats:
+    """Return coordinates as a contiguous array, NaN where they are masked or missing."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
+    try:
+        # NumPy would make a number of a date, and of a complex number its real part.
+        if getattr(getattr(values, "dtype", None), "kind", "f") not in "cmM":
+            return np.require(values, np.float64, "C")
+        wrong = None
+    except (TypeError, ValueError) as error:
+        wrong = error
+    raise CoordinatesError(
+        "经度和纬度必须是数字。", "lon and lat must be numbers", remedy="请以度为单位给出数字。"
+    ) from wrong
 
 
 def _sealed(array: NDArray[T]) -> NDArray[T]:
@@ -505,6 +525,14 @@ def _in_threads(work: Callable[[slice], R], count: int) -> Iterator[R]:
     # A pool of its own for each call: nothing to lock, nothing that a fork could lose.
     with ThreadPoolExecutor(cores) as pool:
         yield from pool.map(work, parts)
+
+
+def _title(head: bytes) -> bytes:
+    """Return what an index begins with: two lines, the second its head, the first what it is and the sum of the head.
+
+    The head says what the compiled loops rely on without asking: a damaged one would make them read elsewhere.
+    """
+    return b"%s %08x\n%s\n" % (_MAGIC, zlib.crc32(head), head)
 
 
 def _few(rows: NDArray[np.int64]) -> str:

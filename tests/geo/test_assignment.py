@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import geopandas as gpd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 coordinates = st.floats(-180, 180, allow_subnormal=False)
 
@@ -276,8 +277,9 @@ def test_zones_that_are_no_zones() -> None:
         ZoneIndex(frame(broken))
     with pytest.raises(ZonesError, match="不是有限的数"):
         ZoneIndex(frame(box(0, 0, 1e101, 1)))
-    with pytest.raises(MixedReferenceError, match="EPSG:4528"):
-        ZoneIndex(frame(box(0, 0, 1, 1)).set_crs("EPSG:4528"))
+    for metres in ("EPSG:4528", "EPSG:4978"):  # projected, geocentric
+        with pytest.raises(MixedReferenceError, match=metres):
+            ZoneIndex(frame(box(0, 0, 1, 1)).set_crs(metres))
 
 
 # ---- points ------------------------------------------------------------------------------------------------------
@@ -309,10 +311,38 @@ def test_no_points_and_points_of_other_types() -> None:
     assert index.locate(np.array([0, 1], dtype="int16"), np.float32([0.5, 0.5])).tolist() == [0, 1]
     strided = np.array([[0.5, 0.5], [1.5, 1.5]])
     assert index.locate(strided[:, 0], strided[:, 1]).tolist() == [0, 3]
+    # By position, whatever the labels of a Series say.
+    assert index.locate(pd.Series([0.5, 1.5], [1, 0]), pd.Series([0.5, 1.5], [0, 1])).tolist() == [0, 3]
 
 
-@pytest.mark.parametrize(("lon", "lat"), [([1.0], [1.0, 2.0]), ([[1.0]], [[1.0]]), (1.0, 1.0)])
-def test_shapes_that_do_not_belong_together(lon: object, lat: object) -> None:
+@pytest.mark.parametrize(
+    "missing",
+    [
+        np.ma.array([0.5, 1.5], mask=[False, True]),
+        np.ma.array([0, 1], mask=[False, True]),
+        pd.Series([0.5, None], dtype="Float64"),
+        [0.5, None],
+    ],
+)
+def test_what_is_masked_or_missing_is_no_number(missing: ArrayLike) -> None:
+    for lon, lat in ((missing, [0.5, 0.5]), ([0.5, 0.5], missing)):
+        found = ZoneIndex(FOUR).locate_counted(lon, lat)
+        assert (found.rows.tolist(), found.bad) == ([0, -1], 1)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [
+        ([1.0], [1.0, 2.0]),
+        ([[1.0]], [[1.0]]),
+        (1.0, 1.0),
+        ([[1.0], [1.0, 2.0]], [1.0, 2.0]),
+        (["x"], [1.0]),
+        (np.array([1 + 1j]), [1.0]),
+        (np.array(["2026-01-01"], "datetime64[D]"), [1.0]),
+    ],
+)
+def test_what_is_no_list_of_numbers_or_of_another_length(lon: ArrayLike, lat: ArrayLike) -> None:
     with pytest.raises(CoordinatesError):
         ZoneIndex(FOUR).locate(lon, lat)
 
@@ -353,7 +383,15 @@ def test_files_that_are_no_index(tmp_path: Path) -> None:
     path = tmp_path / "zones.npy"
     ZoneIndex(FOUR).save(path)
     whole = path.read_bytes()
-    for content in (b"", b"nonsense", whole[:-3_000], whole.replace(b"zone index 2", b"zone index 1")):
+    damaged = whole.replace(b'"zones": 4', b'"zones": 9')
+    for content in (
+        b"",
+        b"nonsense",
+        whole[:-3_000],
+        whole.replace(b"zone index 3", b"zone index 2"),
+        damaged,
+    ):
+        assert content != whole
         path.write_bytes(content)
         with pytest.raises(FileFormatError, match=r"zones\.npy”不是可用的网格索引"):
             ZoneIndex.load(path)
