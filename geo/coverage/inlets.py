@@ -64,7 +64,7 @@ def inlets(
     """
     if len(outline) == 0 or len(zones) == 1 or limits.inlet_width_m <= 0:
         return []
-    whole = _whole(outline)
+    whole = _whole(outline, limits.tolerance_m)
     places = _passages(whole, contacts, limits)
     found: shapely.Geometry = shapely.union_all(places)
     for turn, width_m in zip(*_turns(whole, contacts), strict=True):
@@ -85,14 +85,19 @@ def inlets(
     return findings
 
 
-def _whole(outline: Geometries) -> shapely.Geometry:
-    """Return the union of faces with their holes filled; faces inside others are found without an overlay."""
+def _whole(outline: Geometries, tolerance_m: float) -> shapely.Geometry:
+    """Return the union of faces with their holes filled; faces inside others are found without an overlay.
+
+    A crack of rounding, where a vertex of one zone stands on a straight border of the next, is no way in: it would
+    part what hangs together, or lead a turn of the outline far away from the inlet at its end.
+    """
     filled = np.asarray(shapely.polygons(shapely.get_exterior_ring(outline)), dtype=object)
     order = np.argsort(-shapely.area(filled), kind="stable")
     filled = filled[order]
     shapely.prepare(filled[:1])
     inner = shapely.contains_properly(filled[0], filled)
-    whole: shapely.Geometry = shapely.union_all(filled[~inner])
+    widened = shapely.buffer(shapely.union_all(filled[~inner]), tolerance_m / 2, join_style="mitre")
+    whole: shapely.Geometry = shapely.buffer(widened, -tolerance_m / 2, join_style="mitre")
     return whole
 
 

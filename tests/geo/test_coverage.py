@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from shapely import affinity
 
 from geo.coverage import KINDS, SEVERITIES, find_faults
 from geo.crs import areas_m2
@@ -86,6 +87,28 @@ def test_inlet(metres: float) -> None:
         faults = find_faults(frame(shapes), boundary)
         assert kinds(faults) == [("inlet", {"a0", "a1", "b0"})]
         assert faults.width_m[0] == pytest.approx(metres, rel=0.05)
+
+
+@pytest.mark.parametrize("angle", range(0, 90, 10))
+def test_an_inlet_as_deep_as_a_zone_is_found_however_borders_are_rounded(angle: float) -> None:
+    """Its end is a vertex on the straight border of the zones below, a hair off by rounding."""
+    squares = {
+        "a": (0, 0, 600, 600),
+        "b": (600, 0, 1200, 600),
+        "c": (0, 600, 597, 1200),
+        "d": (600, 600, 1200, 1200),
+    }
+    placed = {
+        code: shapely.transform(
+            affinity.rotate(shapely.box(*square), angle, origin=(0, 0)),
+            lambda metres: np.round(np.array([X0, Y0]) + metres * (METRE, 1 / 110_870), 8),
+        )
+        for code, square in squares.items()
+    }
+    faults = find_faults(frame(placed))
+    assert [kind for kind, _ in kinds(faults)] == ["inlet"]
+    assert {"c", "d"} <= set(faults.codes[0])
+    assert faults.area_m2[0] == pytest.approx(1800, rel=0.02)
 
 
 @pytest.mark.parametrize(
