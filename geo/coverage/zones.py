@@ -127,7 +127,7 @@ def zone_codes(frame: gpd.GeoDataFrame, what: str = "网格图层") -> tuple[str
             remedy="请把编码所在的列改名为 code，每行一个编码。",
         )
     column = frame["code"]
-    codes = tuple(map(str, column.tolist()))
+    codes = tuple(map(_text, column.tolist()))
     empty = column.isna().to_numpy()
     if not all(map(str.strip, codes)):
         empty = empty | np.array([not code.strip() for code in codes], dtype=bool)
@@ -278,4 +278,9 @@ def texts(frame: pd.DataFrame, column: str) -> list[str]:
     """Return a column as text, empty where there is no value or no such column."""
     if column not in frame.columns:
         return [""] * len(frame)
-    return ["" if pd.isna(value) else str(value) for value in frame[column]]
+    return ["" if pd.isna(value) else _text(value) for value in frame[column]]
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  a cell
+    """Return a cell as text; an empty cell beside them makes pandas keep the codes 101, 102 as 101.0, 102.0."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)

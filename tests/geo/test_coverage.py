@@ -264,6 +264,16 @@ def test_crossing_levels() -> None:
     assert "属于 east" in faults.message[0]
 
 
+def test_codes_that_are_numbers_name_the_same_zones_whatever_pandas_made_of_them() -> None:
+    """One zone without a parent makes the others' 1 and 2 to 1.0 and 2.0."""
+    town = frame({1: cell(0, 0), 2: cell(1, 0)})
+    zones = frame({101.0: cell(0, 0), 102.0: cell(1, 0)})
+    zones["parent"] = [2, None]
+    faults = find_faults(zones, parents=town)
+    assert kinds(faults) == [("crossing_levels", {"101"})]
+    assert faults.message[0].startswith("网格 101 跨上级：属于 2，")
+
+
 def test_parents_stand_in_for_the_boundary() -> None:
     shapes = board()
     shapes["c1"] = widened(shapes["c1"], 4)
