@@ -110,7 +110,7 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
         Polygons that the proposal does not cut, each part of a multipolygon by itself; only the borders of the
         territory and of parents may, which are not fusion's to move.
     streets
-        Lines that borders should follow where layers differ.
+        Lines that borders should follow where layers differ, like the edges of estates.
     subjects
         Columns ``kind``, ``people``; households, businesses and institutions are counted, each in one cell: on a
         border in that immediately east, else north, on the outline of the territory in one inside.

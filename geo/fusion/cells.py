@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+    from pyproj import CRS
     from shapely import MultiPolygon, Polygon
     from shapely.geometry.base import BaseGeometry
 
@@ -96,8 +97,8 @@ class Cells:
         Cells with a common border (p, 2), each pair once.
     pair_length_m
         Length of that border.
-    pair_street_m
-        The part of it that runs along a street.
+    pair_along_m
+        The part of it that runs along a street or the edge of an estate.
     """
 
     layers: tuple[Layer, ...]
@@ -113,7 +114,7 @@ class Cells:
     estate: Ints
     pairs: Ints
     pair_length_m: Floats
-    pair_street_m: Floats
+    pair_along_m: Floats
 
     def dedicated(self, base: tuple[int, int]) -> bool:
         """Whether a zone (layer and row, both -1 for none) is dedicated."""
@@ -202,15 +203,15 @@ def cut(
     shapes = laid.cells[keep]
 
     ends = shapely.multipoints(np.vstack([laid.start, laid.end]))
-    plane = shapely.get_coordinates(to_metric(gpd.GeoSeries([ends], crs=INTERNAL_CRS)).to_numpy())
-    start, end = np.split(plane, 2)
+    plane = to_metric(gpd.GeoSeries([ends], crs=INTERNAL_CRS))
+    start, end = np.split(shapely.get_coordinates(plane.to_numpy()), 2)
     length = np.hypot(*(end - start).T)
     real = left != right
-    pairs, pair_length, pair_street = _pairs(
+    pairs, pair_length, pair_along = _pairs(
         left[real],
         right[real],
         length[real],
-        _along_street((start + end)[real] / 2.0, streets, street_reach_m),
+        _along((start + end)[real] / 2.0, _lines(streets, estates, plane.crs), street_reach_m),
     )
     perimeter = np.zeros(len(shapes))
     for side in (left, right):
@@ -237,7 +238,7 @@ def cut(
         estate=estate,
         pairs=pairs,
         pair_length_m=pair_length,
-        pair_street_m=pair_street,
+        pair_along_m=pair_along,
     )
 
 
@@ -346,18 +347,32 @@ def _first(held: Ints, count: int) -> Ints:
     return row
 
 
-def _along_street(middle: Floats, streets: gpd.GeoDataFrame | None, reach_m: float) -> NDArray[np.bool_]:
-    """Whether points on the metric plane are near a street."""
+def _lines(streets: gpd.GeoDataFrame | None, estates: gpd.GeoDataFrame | None, plane: CRS) -> NDArray[Any]:
+    """Return on the plane what borders should follow: streets and the edges of estates."""
+    # on the plane of the cells: that of the streets' own middle may be another, where zones of it meet
+    laid = [
+        to_metric(to_internal(frame), plane).geometry.to_numpy()
+        for frame in (streets, estates)
+        if frame is not None and len(frame)
+    ]
+    lines = np.concatenate([np.zeros(0, dtype=object), *laid])
+    return np.asarray(
+        np.where(np.isin(shapely.get_type_id(lines), _POLYGONS), shapely.boundary(lines), lines)
+    )
+
+
+def _along(middle: Floats, lines: NDArray[Any], reach_m: float) -> NDArray[np.bool_]:
+    """Whether points on the plane are near one of some lines."""
     near = np.zeros(len(middle), dtype=bool)
-    if streets is not None and len(streets) and len(middle):
-        plane = to_metric(to_internal(streets)).geometry.to_numpy()
-        near[
-            shapely.STRtree(plane).query(shapely.points(middle), predicate="dwithin", distance=reach_m)[0]
-        ] = True
+    if len(middle):
+        found = shapely.STRtree(lines).query(shapely.points(middle), predicate="dwithin", distance=reach_m)
+        near[found[0]] = True
     return near
 
 
-def _pairs(left: Ints, right: Ints, length: Floats, street: NDArray[np.bool_]) -> tuple[Ints, Floats, Floats]:
+def _pairs(
+    left: Ints, right: Ints, length: Floats, follows: NDArray[np.bool_]
+) -> tuple[Ints, Floats, Floats]:
     """Add up pieces of border by the two cells beside them."""
     both = (left >= 0) & (right >= 0)
     low, high = np.minimum(left, right)[both], np.maximum(left, right)[both]
@@ -365,7 +380,7 @@ def _pairs(left: Ints, right: Ints, length: Floats, street: NDArray[np.bool_]) -
     keys, inverse = np.unique(low * base + high, return_inverse=True)
     pairs = np.column_stack([keys // base, keys % base])
     total = np.bincount(inverse.reshape(-1), weights=length[both], minlength=len(keys))
-    along = np.bincount(inverse.reshape(-1), weights=(length * street)[both], minlength=len(keys))
+    along = np.bincount(inverse.reshape(-1), weights=(length * follows)[both], minlength=len(keys))
     return pairs, total.astype(np.float64), along.astype(np.float64)
 
 

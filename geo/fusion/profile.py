@@ -25,7 +25,7 @@ class FusionProfile:
     contained_share
         A zone is inside another when at least this part of its area is.
     street_reach_m
-        A border runs along a street when it is nearer than this (in meters).
+        A border runs along a street or the edge of an estate when it is nearer than this (in meters).
 
     Raises
     ------

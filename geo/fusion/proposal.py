@@ -3,11 +3,12 @@
 The steps, in order; each cell remembers the last one that decided it:
 
 1. ``noise``: a cell narrower than drafting noise goes with the neighbour that most layers (before all others a
-   leading layer set by the planner) put it together with; of two equal choices the border along streets stays.
+   leading layer set by the planner) put it together with; of two equal choices the border along streets and
+   estates stays.
 2. ``leading``: any other cell goes where the leading layer has it.
 3. ``vote``: without a leading layer set by the planner, the layers vote. A layer whose grid is for the most part
    inside a grid of the leading layer votes for that one; coarser grids abstain. A tie goes to the border that
-   runs along streets, then to the leading layer.
+   runs along streets and the edges of estates (``edge``), then to the leading layer.
 4. ``pin``: what the planner pinned stays where it was pinned.
 5. ``footprint``: an estate or a building that some border cuts goes whole to where most of its ground is.
 6. ``other``: where the leading layer has no grid, a grid of another layer stands that lies there for the most
@@ -173,15 +174,15 @@ def _vote(
 
 
 def _break_ties(votes: Ints, tally: Ints, units: Units, group: Ints, reason: Ints, before: Ints) -> None:
-    """Where as many layers want one grid as another, keep the border that runs along streets, in place."""
-    if units.street.sum() == 0.0:
+    """Where as many layers want one grid as another, keep the border that runs along streets and estates, in place."""
+    if units.along.sum() == 0.0:
         return
     tied = np.flatnonzero((tally == tally.max(axis=1)[:, None]).sum(axis=1) > tally.max(axis=1))
     wanted = set(tied[votes[tied, 0] >= 0].tolist())
     if not wanted:
         return
     sides: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for (a, b), along in zip(units.pairs.tolist(), units.street.tolist(), strict=True):
+    for (a, b), along in zip(units.pairs.tolist(), units.along.tolist(), strict=True):
         for here, there in ((a, b), (b, a)):
             if here in wanted:
                 sides[here][int(before[there])] += along
@@ -189,13 +190,13 @@ def _break_ties(votes: Ints, tally: Ints, units: Units, group: Ints, reason: Int
         rivals = {int(vote) for vote, n in zip(votes[row], tally[row], strict=True) if n == tally[row].max()}
         if len(rivals) < 2:  # noqa: PLR2004
             continue
-        # joining one rival leaves the border with the others: the most street must be on that side
+        # joining one rival leaves the border with the others: most of what it follows must be on that side
         total = sum(sides[row][rival] for rival in rivals)
         kept = {rival: total - sides[row][rival] for rival in sorted(rivals)}
         best = max(kept, key=lambda rival: (kept[rival], rival == before[row]))
         if best != group[row] and kept[best] > kept.get(int(group[row]), 0.0):
             group[row] = best
-            reason[row] = NAMES.index("vote")
+            reason[row] = NAMES.index("edge")
 
 
 def _pin(

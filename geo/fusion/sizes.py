@@ -47,8 +47,8 @@ def split(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[i
             np.searchsorted(inner_group, number) : np.searchsorted(inner_group, number, side="right")
         ]
         position[members] = np.arange(len(members))
-        # weak where many layers draw a border, weaker where it runs along a street
-        along = units.street[rows] / np.maximum(units.length[rows], 1e-9)
+        # weak where many layers draw a border, weaker where it runs along a street or an estate
+        along = units.along[rows] / np.maximum(units.length[rows], 1e-9)
         strength = units.length[rows] / (1.0 + 4.0 * units.drawn[rows]) / (1.0 + along) + 1e-3
         parts = _divided(units.households[members], position[units.pairs[rows]], strength, limits)
         keep = int(np.bincount(parts, weights=units.households[members]).argmax())

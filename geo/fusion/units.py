@@ -21,6 +21,7 @@ REASONS: dict[str, str] = {
     "leading": "沿用主导图层的边界",
     "noise": "只是描绘误差，取多数图层的边界",
     "vote": "多数图层划在这里",
+    "edge": "各方图层一样多，取沿道路或小区边的边界",
     "pin": "规划员指定",
     "footprint": "小区或楼栋不可切分，整体划入占地最多的一侧",
     "other": "主导图层没有覆盖，沿用其他图层的网格",
@@ -47,8 +48,8 @@ class Units:
         Of each unit.
     pairs
         Units with a common border.
-    length, street
-        Length of that border (in meters), and the part of it along streets.
+    length, along
+        Length of that border (in meters), and the part of it along streets and the edges of estates.
     drawn
         How many layers draw it.
     agreed
@@ -64,7 +65,7 @@ class Units:
     households: Floats
     pairs: Ints
     length: Floats
-    street: Floats
+    along: Floats
     drawn: Floats
     agreed: Floats
     parent: Ints
@@ -124,15 +125,15 @@ def absorb(cells: Cells, loose: NDArray[np.bool_], leading: int | None) -> Ints:
     if leading is not None:
         alike = alike + 100 * (cells.zone[a, leading] == cells.zone[b, leading])
     side, other = np.concatenate([a, b]), np.concatenate([b, a])
-    alike, street = np.tile(alike, 2), np.tile(cells.pair_street_m, 2)
+    alike, along = np.tile(alike, 2), np.tile(cells.pair_along_m, 2)
     length = np.tile(cells.pair_length_m, 2)
     good = (
         loose[side]
         & (cells.parent[side] == cells.parent[other])
         & (cells.inside[side] == cells.inside[other])
     )
-    # a cell that joins a neighbour loses the border with it: let it not be the one along the street
-    rows = np.flatnonzero(good)[np.lexsort((-length[good], street[good], -alike[good], side[good]))]
+    # a cell that joins a neighbour loses the border with it: let it not be the one along a street or an estate
+    rows = np.flatnonzero(good)[np.lexsort((-length[good], along[good], -alike[good], side[good]))]
     open_, links = loose.copy(), [np.zeros((0, 2), dtype=np.int64)]
     while len(rows):
         # the best neighbour of each cell, if it is decided already; the others wait
@@ -184,7 +185,7 @@ def gather(cells: Cells, unit: Ints) -> Units:
         ),
         pairs=pairs,
         length=length,
-        street=total(cells.pair_street_m),
+        along=total(cells.pair_along_m),
         drawn=drawn.astype(np.float64),
         agreed=np.where(agreed, length, 0.0),
         parent=parent,

@@ -192,23 +192,48 @@ def test_a_pinned_cell_goes_where_it_is_pinned() -> None:
     assert "规划员指定" in fused.proposal["explanation"].iloc[0]
 
 
-def test_a_tie_follows_the_street() -> None:
-    """Two layers put the border west of the middle, two east; a street runs along the western one."""
+TIED = {"party": "AABBB", "order": "XXXYY", "civil": "MMMNN", "urban": "PPQQQ"}
+"""Two layers put the border west of the middle, two east."""
+
+
+@pytest.mark.parametrize(("where", "left_joins"), [(2, False), (3, True)])
+def test_a_tie_follows_the_street(where: int, left_joins: bool) -> None:  # noqa: FBT001
+    layers = {code: drawn(rows) for code, rows in TIED.items()}
+    street = gpd.GeoDataFrame(
+        {"kind": ["residential"]},
+        geometry=[shapely.LineString([at(where, -1), at(where, 2)])],
+        crs="EPSG:4490",
+    )
+    fused = fuse(layers, streets=street, profile=NO_SIZES)
+    assert together(fused, (1.5, 0.5), (2.5, 0.5)) == left_joins
+    assert together(fused, (2.5, 0.5), (3.5, 0.5)) != left_joins
+    moved = "沿道路或小区边的边界" in "".join(fused.proposal["explanation"])
+    assert moved == left_joins  # the leading layer draws the western one
+
+
+def test_streets_are_found_where_their_middle_is_in_another_zone_of_the_projection() -> None:
+    """The territory lies west of 121.5 degrees, most of the streets east of it: Gauss-Krüger zones meet there."""
+    east = 0.48
     layers = {
-        "party": drawn("AABBB"),
-        "order": drawn("XXXYY"),
-        "civil": drawn("MMMNN"),
-        "urban": drawn("PPQQQ"),
+        code: drawn(rows).set_geometry(drawn(rows).translate(east), crs="EPSG:4490")
+        for code, rows in TIED.items()
     }
-    for where, left_joins in ((2, False), (3, True)):
-        street = gpd.GeoDataFrame(
-            {"kind": ["residential"]},
-            geometry=[shapely.LineString([at(where, -1), at(where, 2)])],
-            crs="EPSG:4490",
-        )
-        fused = fuse(layers, streets=street, profile=NO_SIZES)
-        assert together(fused, (1.5, 0.5), (2.5, 0.5)) == left_joins
-        assert together(fused, (2.5, 0.5), (3.5, 0.5)) != left_joins
+    near = shapely.LineString([at(3, -1), at(3, 2)])
+    streets = gpd.GeoDataFrame(geometry=[near, shapely.LineString([at(100, 0), at(100, 1)])], crs="EPSG:4490")
+    fused = fuse(layers, streets=streets.set_geometry(streets.translate(east)), profile=NO_SIZES)
+    assert fused.proposal["area_m2"].iloc[0] == pytest.approx(
+        1.5 * fused.proposal["area_m2"].iloc[1], rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(("west", "east", "left_joins"), [(1.2, 2.0, False), (3.0, 3.8, True)])
+def test_a_tie_follows_the_edge_of_an_estate(west: float, east: float, left_joins: bool) -> None:  # noqa: FBT001
+    """No border cuts the estate; one of the two that differ runs along its edge."""
+    layers = {code: drawn(rows) for code, rows in TIED.items()}
+    estate = box(*np.round([121.0 + west * STEP, 31.0, 121.0 + east * STEP, 31.0 + STEP], 8))
+    fused = fuse(layers, estates=gpd.GeoDataFrame(geometry=[estate], crs="EPSG:4490"), profile=NO_SIZES)
+    assert together(fused, (1.5, 0.5), (2.5, 0.5)) == left_joins
+    assert together(fused, (2.5, 0.5), (3.5, 0.5)) != left_joins
 
 
 def test_an_estate_is_never_cut() -> None:
