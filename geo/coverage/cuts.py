@@ -103,7 +103,8 @@ def cut_zones(zones: Zones, frame: gpd.GeoDataFrame, limits: Tolerances) -> list
         for kind in sorted(set(kinds[near])):
             along = zones.plane.down(lines[near[kinds[near] == kind]])
             inside = shapely.intersection(shapely.union_all(along), shape)
-            network = shapely.union_all([shapely.boundary(shape), inside])
+            # On a grid: by rounding, lines that were clipped to the border would end a hair before it.
+            network = shapely.union_all([shapely.boundary(shape), inside], grid_size=limits.tolerance_m)
             pieces, _ = parts_of(np.array([shapely.polygonize([network])], dtype=object))
             pieces = pieces[shapely.contains_properly(shape, shapely.point_on_surface(pieces))]
             wide = at_least_wide(pieces, limits.barrier_m)

@@ -347,6 +347,21 @@ def test_cut_by_barriers() -> None:
     assert faults.geometry[0].geom_type == "LineString"
 
 
+@pytest.mark.parametrize("clipped", [False, True])
+def test_a_slanted_barrier_cuts_every_zone_that_it_crosses(*, clipped: bool) -> None:
+    """Where it meets a slanted border no coordinate is exactly on both."""
+    drawn = {code: affinity.rotate(shape, 17, origin=(X0, Y0)) for code, shape in board().items()}
+    drawn = {code: shapely.transform(shape, lambda at: np.round(at, 8)) for code, shape in drawn.items()}
+    middles = [shapely.centroid(drawn[code]) for code in ("a0", "b1", "c2")]
+    line = affinity.scale(shapely.LineString(middles), 3, 3)
+    if clipped:
+        line = shapely.intersection(line, shapely.union_all(list(drawn.values())))
+    rail = gpd.GeoDataFrame({"kind": ["rail"]}, geometry=[line], crs=LONLAT)
+    faults = find_faults(frame(drawn), barriers=rail)
+    assert kinds(faults) == [("cut_barrier", {code}) for code in ("a0", "b1", "c2")]
+    assert faults.message[1].startswith("网格 b1 被铁路穿过 4")
+
+
 def test_subjects_in_faults_are_counted() -> None:
     shapes = board()
     shapes["a1"] = widened(shapes["a1"], 10)
