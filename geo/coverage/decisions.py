@@ -181,10 +181,10 @@ def recipients(
     if strategy in ("most_households", "fewest_households"):
         sign = -1 if strategy == "most_households" else 1
         return sorted(rows, key=lambda row: sign * census.households(row))
-    if ranks and (strategy == "priority" or finding.kind == "overlap"):
-        return sorted(rows, key=lambda row: (ranks.get(row, len(ranks)), row))
-    if finding.kind in ("overlap", "crossing_levels"):
-        return sorted(rows, key=lambda row: (-_border(zones, finding.place, row, tolerance_m), row))
+    if finding.kind == "overlap":
+        rows.sort(key=lambda row: (-_border(zones, finding.place, row, tolerance_m), row))
+    if strategy == "priority":  # among those that it does not name, as without it
+        rows.sort(key=lambda row: ranks.get(row, len(ranks)))
     return rows
 
 

@@ -121,7 +121,8 @@ def propose(  # noqa: PLR0913  as many as a planner can decide about
         code of the zone that shall have it. A named zone also lifts the limit on the width of gaps. Numbers of cuts,
         which only people can settle, and numbers that no fault has are passed over.
     priority
-        Codes of zones, or of layers (column ``layer``), the most important first: it keeps what overlaps.
+        Codes of zones, or of layers (column ``layer``), the most important first: it keeps what overlaps, unless
+        ``strategies`` or ``decisions`` say otherwise. Overlaps of zones that it does not name are done as without it.
     guards
         Limits; ``Guards()`` when None.
 

@@ -49,9 +49,13 @@ class Request:
     priority: Sequence[str] | None
     guards: Guards
 
-    def strategy(self, number: int | None, kind: str) -> str:
-        """Return what to do about a fault: decided for it (by its number), for its kind, or by default."""
-        usual = self.strategies.get(kind, DEFAULTS.get(kind, "refuse"))
+    def strategy(self, number: int | None, kind: str, *, ordered: bool) -> str:
+        """Return what to do about a fault: decided for it (by its number), for its kind, or by default.
+
+        By default an overlap goes by the planner's order of priority where that names one of its zones (``ordered``).
+        """
+        default = "priority" if ordered and kind == "overlap" else DEFAULTS.get(kind, "refuse")
+        usual = self.strategies.get(kind, default)
         return usual if number is None else self.decisions.get(number, usual)
 
     def found_in(self, frame: gpd.GeoDataFrame) -> tuple[Zones, list[Finding], Parents | None]:

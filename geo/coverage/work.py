@@ -11,7 +11,6 @@ import pandas as pd
 import shapely
 
 from geo.coverage.decisions import (
-    DEFAULTS,
     EMPTY_KINDS,
     NO_EFFECT,
     NOBODY,
@@ -126,7 +125,8 @@ class Work:
         chosen = [at for at, (number, _) in enumerate(numbered) if number not in self.left]
         for at in sorted(chosen, key=lambda at: numbered[at][1].kind != "invalid"):
             number, finding = numbered[at]
-            strategy = self.request.strategy(None if fresh.get(at) else number, finding.kind)
+            ordered = not self.ranks.keys().isdisjoint(finding.rows)
+            strategy = self.request.strategy(None if fresh.get(at) else number, finding.kind, ordered=ordered)
             if finding.kind == "invalid":
                 self._mend(number, finding, strategy)
             else:
@@ -253,9 +253,7 @@ class Work:
             if row in self.blocked:
                 return self.blocked[row]
         if strategy == "refuse":
-            asked = number in self.request.decisions or self.request.strategies.get(
-                finding.kind
-            ) != DEFAULTS.get(finding.kind)
+            asked = number in self.request.decisions or finding.kind in self.request.strategies
             return ON_REQUEST if asked else UNDECIDED.get(finding.kind, ON_REQUEST)
         if finding.kind == "duplicate" or (finding.kind == "crossing_levels" and strategy in STRATEGIES):
             return UNDECIDED[finding.kind]

@@ -127,6 +127,12 @@ def zone_codes(frame: gpd.GeoDataFrame, what: str = "网格图层") -> tuple[str
             remedy="请把编码所在的列改名为 code，每行一个编码。",
         )
     column = frame["code"]
+    if isinstance(column, pd.DataFrame):
+        raise ZonesError(
+            f"{what}有 {column.shape[1]} 列都叫 code。",
+            f"{column.shape[1]} columns of {what} are called 'code'",
+            remedy="请只保留一列编码，把其余的改名。",
+        )
     codes = tuple(map(_text, column.tolist()))
     empty = column.isna().to_numpy()
     if not all(map(str.strip, codes)):

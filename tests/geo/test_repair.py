@@ -65,7 +65,20 @@ def test_priority_by_code_and_by_layer_says_who_keeps_an_overlap() -> None:
         assert repair(zones, priority=[first]).actions.recipient.tolist() == [first]
     zones["layer"] = ["party" if code == "b1" else "order" for code in zones.code]
     assert repair(zones, priority=["party", "order"]).actions.recipient.tolist() == ["b1"]
-    assert repair(zones, priority=["order", "party"]).actions.recipient.tolist() == ["a1"]
+    done = repair(zones, priority=["order", "party"])
+    assert done.actions.recipient.tolist() == ["a1"]
+    assert done.actions.strategy.tolist() == ["priority"]
+
+
+def test_a_priority_that_names_neither_zone_leaves_an_overlap_to_the_longest_border() -> None:
+    """a1 reaches into b1: three sides of the overlap lie in b1."""
+    shapes = board()
+    shapes["a1"] = shapes["a1"].union(cell(1, 1.3, 0.05, 0.4))
+    zones = frame(shapes)
+    for order in (None, ["c2"]):
+        done = repair(zones, priority=order)
+        assert done.actions.recipient.tolist() == ["b1"]
+        assert done.actions.strategy.tolist() == ["longest_border"]
 
 
 def households(counts: dict[str, int]) -> gpd.GeoDataFrame:
@@ -210,7 +223,10 @@ def test_what_needs_people_is_refused_with_the_reason() -> None:
     assert done.refused.kind.tolist() == ["invalid", "duplicate", "stray"]
     assert all(done.refused.reason)
     assert all(done.refused.reason_en)
+    assert done.refused.reason[2] == "分离的一块可能是飞地，要由人决定归谁"
     assert same(done.zones, zones)
+    asked = repair(zones, TERRITORY, strategies={"stray": "refuse"})
+    assert asked.refused.reason[2] == "按要求不处理"
     given = repair(zones, TERRITORY, strategies={"stray": "longest_border"})
     assert given.actions.recipient.tolist() == ["c1"]
     assert shapely.equals(shape_of(given.zones, "c1"), cell(2, 1))
