@@ -18,7 +18,6 @@ from api.cli.sources import (
     Columns,
     Declared,
     Encoding,
-    Level,
     Reading,
     SheetName,
     TableName,
@@ -28,6 +27,7 @@ from api.cli.sources import (
     refuse_same_file,
     spark_session,
 )
+from api.cli.usage import refuse_idle
 from api.store import assignments
 from api.store.engine import session
 from api.store.refusals import InvalidRequestError
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 Version = Annotated[str, typer.Argument(help="版本号，例如 monaco-v1；写辖区编码则取其最新版本")]
 
 
+_OF_TABLES = ("column", "encoding", "sheet", "skip_bad_rows")
+"""Options about subjects that Spark does not heed: its files are Parquet, with the columns that it knows."""
+
 REASON_NAMES = ("", *UNASSIGNED_NAMES.values())
 """By the codes of ``geo.assignment.explain``."""
 
@@ -56,6 +59,7 @@ class Engine(StrEnum):
 
 
 def assign(  # noqa: PLR0913  options of a command
+    context: typer.Context,
     source: Annotated[
         str, typer.Argument(help="版本号 (或辖区编码，取其最新版本)，或管理对象文件 (与 --zones 合用)")
     ],
@@ -73,7 +77,7 @@ def assign(  # noqa: PLR0913  options of a command
         str | None,
         typer.Option("--zones-crs", help="网格文件的坐标系 (默认取文件自带的；文件未注明则同 --crs)"),
     ] = None,
-    level: Level = None,
+    level: Annotated[str | None, typer.Option(help="网格文件里有几个层级时，分配到哪一个，例如 grid")] = None,
     table_name: TableName = None,
     boundary: Boundary = None,
     sheet: SheetName = None,
@@ -93,18 +97,34 @@ def assign(  # noqa: PLR0913  options of a command
             raise InvalidRequestError(
                 "没有说明分配到哪些网格。", "--zones is missing", remedy="例如 --zones grids.gpkg。"
             )
+        of_files = {option.name for option in context.command.params} - {"source", "based_on"}
+        refuse_idle(
+            context,
+            of_files,
+            "只用于文件",
+            "版本的网格和管理对象取自数据库: 请去掉这些选项，或用 --zones 写明网格文件。",
+        )
         _assign_version(source, based_on)
         return
+    refuse_idle(context, ("based_on",), "只用于版本", "请去掉这个选项。")
     refuse_same_file(output, Path(source), zones, boundary)
     # What is declared of the subjects is not true of zones whose file says otherwise.
     reading = Reading(zones_declared, table_name, level, fallback=declared)
-    frame = read_zones(zones, reading)
-    area = read_area(boundary, reading)
     if engine is Engine.spark:
+        refuse_idle(
+            context,
+            _OF_TABLES,
+            "不能与 --engine spark 合用",
+            "请把数据整理成 GeoParquet，或不用 --engine spark。",
+        )
+        frame, area = read_zones(zones, reading), read_area(boundary, reading)
         _assign_on_spark(frame, source, output, area, declared, master)
         return
+    refuse_idle(context, ("master",), "只用于 --engine spark", "请加上 --engine spark，或去掉它。")
     path = Path(source)
     target = output or path.with_name(f"{path.stem}.assigned.csv")
+    files.require_writable(target)
+    frame, area = read_zones(zones, reading), read_area(boundary, reading)
     job = _FileJob(frame, area)
     rejected: list[pd.DataFrame] = []
     with progress_bar(f"分配 {path.name}") as progress:

@@ -23,6 +23,7 @@ from api.cli.sources import (
     refuse_same_file,
     save,
 )
+from api.cli.usage import refuse_idle
 from api.store import adoptions, audit, fusions, plans, stored_fusions
 from api.store.engine import session
 from api.store.refusals import InvalidRequestError
@@ -93,7 +94,7 @@ def fuse(  # noqa: PLR0913  options of a command
     profile = FusionProfile(households=_range(households), noise_width_m=noise)
     pins = dict(_pin(each) for each in pin or ())
     if any("=" in each or is_file(each) for each in sources):
-        _refuse_idle(
+        refuse_idle(
             context,
             ("layers", "adopt"),
             "只用于版本",
@@ -309,28 +310,15 @@ def _check_version(context: typer.Context, sources: list[str]) -> None:
             f"several versions: {sources}",
             remedy="请只写一个版本号，或写各条线的文件: party=党建.gpkg order=综治.geojson。",
         )
-    _refuse_idle(
+    refuse_idle(
         context,
         _OF_FILES,
         "只用于文件",
         "版本的边界、小区、楼栋、道路和管理对象取自数据库: 请去掉这些选项，或先用 onegrid load 载入。",
     )
     if context.params["adopt"] is not None and context.params["layers"] is None:
-        _refuse_idle(
+        refuse_idle(
             context, _OF_FUSING, "只用于重新融合", "请同时写 --layers，或去掉这些选项以采用已有的结果。"
-        )
-
-
-def _refuse_idle(context: typer.Context, names: tuple[str, ...], zh: str, remedy: str) -> None:
-    """Refuse options that were given but would do nothing."""
-    given = []
-    for option in context.command.params:
-        source = context.get_parameter_source(str(option.name))
-        if option.name in names and source is not None and source.name == "COMMANDLINE":
-            given.append(option.opts[0])
-    if given:
-        raise InvalidRequestError(
-            f"{'、'.join(given)} {zh}。", f"options that do nothing here: {given}", remedy=remedy
         )
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from typer._click.exceptions import UsageError  # typer's own, vendored click
+
+from api.store.refusals import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    import typer
 
 DONE, REFUSED, MISWRITTEN, FAULTY = 0, 1, 2, 3
 
@@ -83,3 +90,33 @@ def _told(message: str, words: tuple[tuple[str, str], ...]) -> str | None:
         if found := re.fullmatch(pattern, message, re.DOTALL):
             return found.expand(chinese)
     return None
+
+
+def refuse_idle(context: typer.Context, names: Container[str], zh: str, remedy: str) -> None:
+    """Refuse options that were given but would do nothing.
+
+    Parameters
+    ----------
+    context
+        Of the command.
+    names
+        The parameters that do nothing here.
+    zh
+        Why, after the names of the options.
+    remedy
+        What to write instead.
+
+    Raises
+    ------
+    InvalidRequestError
+        One of them was given.
+    """
+    given = []
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name in names and source is not None and source.name == "COMMANDLINE":
+            given.append(option.opts[0])
+    if given:
+        raise InvalidRequestError(
+            f"{'、'.join(given)} {zh}。", f"options that do nothing here: {given}", remedy=remedy
+        )

@@ -5,7 +5,7 @@ from geo.files.faults import FAULT_COLUMNS, Loaded
 from geo.files.places import read_osm
 from geo.files.reading import read, read_chunks, read_table
 from geo.files.words import named_columns
-from geo.files.writing import in_place_of, write, write_rejected
+from geo.files.writing import in_place_of, require_writable, write, write_rejected
 
 __all__ = [
     "FAULT_COLUMNS",
@@ -16,6 +16,7 @@ __all__ = [
     "read_chunks",
     "read_osm",
     "read_table",
+    "require_writable",
     "write",
     "write_bundle",
     "write_rejected",

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -56,24 +56,27 @@ def write(frame: gpd.GeoDataFrame, path: Path | str) -> None:
         Shapefile, a polygon of too many letters in Excel, too many rows).
     """
     path = Path(path)
-    writers: dict[str, Callable[[gpd.GeoDataFrame, Path], None]] = {
-        ".geojson": _write_geojson,
-        ".gpkg": _write_gpkg,
-        ".parquet": _write_parquet,
-        ".csv": _write_csv,
-        ".xlsx": _write_xlsx,
-        ".shp": _write_shapefile,
-    }
-    if path.suffix.lower() not in writers:
-        raise FileFormatError(
-            f"不能写成“{path.suffix or path.name}”。",
-            f"cannot write {path.suffix!r}",
-            remedy=f"可写：{'、'.join(writers)}。",
-        )
+    require_writable(path)
     if frame.crs is None:
         raise undeclared_reference(path.name)
     with in_place_of(path) as beside:
-        writers[path.suffix.lower()](flat(frame), beside)
+        _WRITERS[path.suffix.lower()](flat(frame), beside)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a suffix that `write` does not know, best before the work that would be written is done.
+
+    Raises
+    ------
+    FileFormatError
+        It is none of .geojson, .gpkg, .parquet, .csv, .xlsx and .shp.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise FileFormatError(
+            f"不能写成“{path.suffix or path.name}”。",
+            f"cannot write {path.suffix!r}",
+            remedy=f"可写：{'、'.join(_WRITERS)}。",
+        )
 
 
 def write_rejected(rejected: pd.DataFrame, path: Path | str) -> None:
@@ -267,3 +270,13 @@ def _cell(sheet: Any, value: Any, path: Path) -> Any:  # noqa: ANN401  openpyxl'
     cell.number_format = "@"
     cell.data_type = "s"
     return cell
+
+
+_WRITERS: Final[dict[str, Callable[[gpd.GeoDataFrame, Path], None]]] = {
+    ".geojson": _write_geojson,
+    ".gpkg": _write_gpkg,
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".xlsx": _write_xlsx,
+    ".shp": _write_shapefile,
+}

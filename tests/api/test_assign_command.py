@@ -163,6 +163,37 @@ def test_sources_are_not_written_over(folder: Path) -> None:
     assert ((folder / "people.csv").read_bytes(), (folder / "grids.gpkg").read_bytes()) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "idle"),
+    [
+        (["monaco-v1", "--level", "ward", "-o", "out.csv"], ["--output", "--level"]),
+        (["people.csv", "--zones", "grids.gpkg", "--based-on", "monaco-v1"], ["--based-on"]),
+        (["people.csv", "--zones", "grids.gpkg", "--master", "local"], ["--master"]),
+        (
+            ["people.csv", "--zones", "grids.gpkg", "--engine", "spark", "--column", "编码=户号"],
+            ["--column"],
+        ),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(folder: Path, words: list[str], idle: list[str]) -> None:
+    table("EPSG:4490").to_csv(folder / "people.csv", index=False)
+    before = {path.name for path in folder.iterdir()}
+    refused = CliRunner().invoke(app, ["assign", *words])
+    assert refused.exit_code == 1
+    assert "、".join(idle) in refused.stderr
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_a_format_that_cannot_be_written_is_refused_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.assign.read_zones", lambda *_: pytest.fail("zones were read"))
+    table("EPSG:4490").to_csv(folder / "people.csv", index=False)
+    refused = CliRunner().invoke(app, ["assign", "people.csv", "--zones", "grids.gpkg", "-o", "out.txt"])
+    assert refused.exit_code == 1
+    assert "不能写成“.txt”" in refused.stderr
+
+
 def test_spark_refuses_a_reference_that_it_would_not_heed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
