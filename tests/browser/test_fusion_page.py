@@ -8,10 +8,14 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.towns import held
+from tests.browser.towns import becomes, held
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+
+LAYERS = "(({ grids, ghosts }) => [grids, ghosts])(onegrid.fusionLayer.drawn())"
+"""How many grids of the proposal are on the map, and how many departments' layers behind it."""
 
 
 def answer(page: Page, desk: Any, what: str = "", **query: Any) -> Any:
@@ -26,10 +30,6 @@ def fuse(page: Page, within: str = "community") -> None:
     page.locator("#fusion-sized").uncheck()
     page.locator("#fusion-run").click()
     expect(page.locator("#fusion-overview")).to_be_visible()
-
-
-def drawn(page: Page) -> Any:
-    return page.evaluate("onegrid.fusionLayer.drawn()")
 
 
 def click_at(page: Page, point: tuple[float, float]) -> None:
@@ -55,14 +55,13 @@ def test_a_planner_fuses_and_sees_where_departments_disagree(desk: Any) -> None:
     conflicts = answer(page, desk, "/conflicts")["conflicts"]
     real = [row for row in conflicts if row["kind"] == "conflict"]
     assert real
-    shown = drawn(page)
-    assert (shown["grids"], shown["ghosts"]) == (summary["grids"], 2)
+    becomes(page, LAYERS, [summary["grids"], 2])
     page.locator("#conflict-kinds tr[data-kind='conflict'] .link").click()
     expect(page.locator("#conflicts li")).to_have_count(len(real))
-    assert drawn(page)["conflicts"] == len(real)
+    becomes(page, "onegrid.fusionLayer.drawn().conflicts", len(real))
     page.locator("input[name='legend-grids']").uncheck()
     page.locator("input[name='ghost-order']").uncheck()
-    assert {name: drawn(page)[name] for name in ("grids", "ghosts")} == {"grids": 0, "ghosts": 1}
+    becomes(page, LAYERS, [0, 1])
     page.locator("input[name='legend-grids']").check()
 
     # A conflict flies there; its ground tells the codes and the reason.
@@ -77,7 +76,7 @@ def test_a_planner_fuses_and_sees_where_departments_disagree(desk: Any) -> None:
     for layer, code in cell["codes"].items():
         expect(page.locator(f"#cell dd[data-layer='{layer}']")).to_have_text(code or "没有网格")
     expect(page.locator("#cell-grid")).to_have_text(cell["grid"])
-    assert {"cell", "grid", "point"} == set(drawn(page)["ground"])
+    becomes(page, "[...new Set(onegrid.fusionLayer.drawn().ground)].sort()", ["cell", "grid", "point"])
 
     # The crosswalk, and everything as a workbook.
     page.locator("#fusion-crosswalk").click()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.towns import loaded, settle
+from tests.browser.towns import becomes, loaded, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +158,7 @@ def test_station_opens_its_circles(open_map: Open, service: Any) -> None:
     page.locator(f'[data-station="{code}"]').click()
     expect(page.locator("#reach tbody tr")).to_have_count(3)
     expect(page.locator("#legend .circles li")).to_have_count(3)
-    assert page.evaluate("onegrid.map.overlays.circles.getSource().getFeatures().length") == 3
+    becomes(page, "onegrid.map.overlays.circles.getSource().getFeatures().length", 3)
     page.get_by_role("tab", name="服务站").click()
     page.locator('[data-station="all"]').click()
     expect(page.locator("#details-title")).to_have_text("全部服务站合计")
@@ -205,7 +205,7 @@ def test_levels_and_layers_are_switched(open_map: Open, service: Any) -> None:
     page.locator('input[name="show-streets"]').uncheck()
     page.locator("#colour").select_option("none")
     expect(page.locator("#legend li")).to_have_count(0)
-    assert page.evaluate("onegrid.map.baseLayers.get('streets').getVisible()") is False
+    becomes(page, "onegrid.map.baseLayers.get('streets').getVisible()", value=False)
     x, y = page.evaluate("at => onegrid.map.pixelOf(at)", [121.405, 31.065])
     page.mouse.move(x, y)
     expect(page.locator("#pointer")).to_contain_text("CGCS2000")

@@ -9,6 +9,8 @@ import shapely
 from playwright.sync_api import expect
 from sqlalchemy import text
 
+from tests.browser.towns import becomes
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -56,11 +58,8 @@ def test_a_planner_accepts_declines_decides_and_undoes(desk: Town) -> None:
     page.wait_for_function("() => onegrid.repairLayer.drawn().parties.length === 2")
     change = next(one for one in overlap["changes"] if one["code"] != overlap["recipient"])
     assert change["after_m2"] < change["before_m2"]
-    drawn = page.evaluate("onegrid.repairLayer.drawn()")
-    assert {(party["code"], party["role"]) for party in drawn["parties"]} == {
-        (change["code"], "from"),
-        (overlap["recipient"], "to"),
-    }
+    parties = "onegrid.repairLayer.drawn().parties.map(({ code, role }) => [code, role]).sort()"
+    becomes(page, parties, sorted([[change["code"], "from"], [overlap["recipient"], "to"]]))
     row = page.locator(
         f"[data-proposal='{overlap['number']}'] .area-changes tr[data-code='{change['code']}']"
     )
@@ -74,8 +73,8 @@ def test_a_planner_accepts_declines_decides_and_undoes(desk: Town) -> None:
     assert table(page, desk)["proposals"]["gap", "P3", "P4"]["declined"]["by"] == "planner"
     page.locator("#repair-accept-all").click()
     expect(page.locator("#repair-foot")).to_contain_text("已接受 1 处")
-    states = {one["number"]: one["state"] for one in page.evaluate("onegrid.repairLayer.drawn().land")}
-    assert (states[overlap["number"]], states[gap["number"]]) == ("accepted", "declined")
+    for number, state in ((overlap["number"], "accepted"), (gap["number"], "declined")):
+        becomes(page, f"onegrid.repairLayer.drawn().land.find(one => one.number === {number})?.state", state)
     declined.click()
     expect(declined).to_have_attribute("aria-pressed", "false")
 
@@ -118,10 +117,10 @@ def test_keys_walk_a_stale_table_says_so_and_a_viewer_only_looks(desk: Town) -> 
         if row["level"] == "party" and row["status"] == "proposed"
     )
     assert len(numbers) >= 2
-    # The list is drawn after the map. Errors stand before warnings, each by number: here all are errors.
+    # Errors stand before warnings, each by number: here all are errors.
     expect(page.locator("#faults .badge")).to_have_text([str(number) for number in numbers])
     on_map = "onegrid.map.overlays.faults.getSource().getFeatures().map(one => one.get('number'))"
-    assert sorted(page.evaluate(on_map)) == sorted(numbers)
+    becomes(page, f"{on_map}.sort((a, b) => a - b)", numbers)
     page.locator("#map").focus()
     chosen = "onegrid.store.state.subject?.number"
     for key, expected in (
@@ -131,7 +130,7 @@ def test_keys_walk_a_stale_table_says_so_and_a_viewer_only_looks(desk: Town) -> 
         ("Shift+N", numbers[-1]),
     ):
         page.keyboard.press(key)
-        assert page.evaluate(chosen) == expected
+        becomes(page, chosen, expected)
         expect(page.locator("#faults li.chosen .badge")).to_have_text(str(expected))
 
     # A registered exception changes what the proposals were about.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import shapely
+from playwright.sync_api import TimeoutError as NotInTimeError
 from playwright.sync_api import expect
 from sqlalchemy import text
 
@@ -37,6 +38,16 @@ def loaded(page: Page) -> None:
 def settle(page: Page) -> None:
     """Wait until the map stands still and is drawn."""
     page.evaluate("onegrid.map.settled()")
+
+
+def becomes(page: Page, expression: str, value: object) -> None:
+    """Wait until an expression of the page has a value, compared as JSON: what is drawn may lag what was waited for."""
+    wanted = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        page.wait_for_function(f"wanted => JSON.stringify({expression}) === wanted", arg=wanted)
+    except NotInTimeError:
+        assert page.evaluate(expression) == value
+        raise
 
 
 @contextmanager

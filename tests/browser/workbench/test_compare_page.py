@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy.orm import Session
 
 from api.store import versions
+from tests.browser.towns import becomes
 
 if TYPE_CHECKING:
     from tests.browser.towns import Town
@@ -30,10 +31,8 @@ def test_a_plan_is_compared_with_its_base(office: Town) -> None:
     expect(table.locator("tbody tr")).to_have_count(2)
     expect(table.locator('tr[data-code="G0001"]')).to_contain_text("撤销")
     expect(table.locator('tr[data-code="G0000"]')).to_contain_text("边界移动")
-    pieces = page.evaluate(
-        "onegrid.map.compare.pieces.getSource().getFeatures().map((one) => [one.get('from'), one.get('to')])"
-    )
-    assert pieces == [["G0001", "G0000"]]
+    pieces = "onegrid.map.compare.pieces.getSource().getFeatures()"
+    becomes(page, f"{pieces}.map((one) => [one.get('from'), one.get('to')])", [["G0001", "G0000"]])
 
     page.locator("#colour").select_option("none")
     page.get_by_label("卷帘").check()
@@ -76,16 +75,11 @@ def test_who_moves_is_drawn_and_two_versions_are_compared(office: Town) -> None:
     page.get_by_role("tab", name="迁移").click()
     page.get_by_label("在地图上显示").check()
     expect(page.locator("#moves-legend")).to_contain_text("箭头")
-    page.wait_for_function("() => onegrid.map.moves.points.getSource().getFeatures().length > 0")
-    points = page.evaluate(
-        "onegrid.map.moves.points.getSource().getFeatures().filter((one) => one.get('kind') === 'household').length"
-    )
-    assert points == before["G0001"]["counts"]["household"]
-    (flow,) = page.evaluate(
-        "onegrid.map.moves.flows.getSource().getFeatures()"
-        ".map((one) => [one.get('from'), one.get('to'), one.get('size')])"
-    )
-    assert flow == ["G0001", "G0000", points]
+    households = before["G0001"]["counts"]["household"]
+    points, flows = (f"onegrid.map.moves.{name}.getSource().getFeatures()" for name in ("points", "flows"))
+    becomes(page, f"{points}.filter((one) => one.get('kind') === 'household').length", households)
+    moved = f"{flows}.map((one) => [one.get('from'), one.get('to'), one.get('size')])"
+    becomes(page, moved, [["G0001", "G0000", households]])
     with page.expect_download() as download:
         page.locator("#moves-file").click()
     assert download.value.suggested_filename.endswith(".xlsx")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api.store import checks
+from tests.browser.towns import becomes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -86,7 +87,7 @@ def test_a_gap_is_registered_from_its_card_and_another_drawn(gap: Town) -> None:
     form.get_by_label("原因").select_option("湖泊水面")
     form.get_by_role("button", name="登记").click()
     office.revised(page, 2)
-    assert page.evaluate("onegrid.store.state.tool") == ""
+    becomes(page, "onegrid.store.state.tool", "")
     made = office.changes()
     assert [change.operation for change in made] == ["exception", "exception"]
     assert [change.put[0]["name"] for change in made] == ["横泾", "小湖"]

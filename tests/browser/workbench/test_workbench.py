@@ -12,6 +12,8 @@ import shapely
 from playwright.sync_api import expect
 from sqlalchemy import text
 
+from tests.browser.towns import becomes
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -47,7 +49,7 @@ def test_a_grid_is_split_by_a_line_undone_and_split_again(office: Town) -> None:
     expect(page.locator(f'#plan-zones tr[data-code="{made}"]')).to_contain_text(
         str(after[made]["counts"]["household"])
     )
-    assert page.evaluate("onegrid.map.plan.source.getFeatures().length") == len(after)
+    becomes(page, "onegrid.map.plan.source.getFeatures().length", len(after))
 
     page.get_by_role("button", name="撤销").click()
     office.revised(page, 2)
@@ -143,10 +145,10 @@ def test_a_click_counts_when_the_hand_trembles_and_a_double_click_counts_once(of
     page.mouse.down()
     page.mouse.move(x + 2, y + 1)
     page.mouse.up()
-    assert page.evaluate("onegrid.store.state.picked") == ["G0000"]
+    becomes(page, "onegrid.store.state.picked", ["G0000"])
     page.keyboard.press("m")
     office.click_twice(page, (1.5, 0.5))
-    assert page.evaluate("onegrid.store.state.picked") == ["G0000", "G0001"]
+    becomes(page, "onegrid.store.state.picked", ["G0000", "G0001"])
 
 
 def test_ground_is_painted_over(office: Town) -> None:
@@ -169,11 +171,11 @@ def test_a_refusal_says_why_and_shows_where(office: Town) -> None:
     office.draw(page, (0.5, -0.1), (0.5, 0.6))
     expect(page.locator("#troubles")).to_contain_text("没有贯穿")
     expect(page.locator("#troubles")).to_contain_text("请延长到边界")
-    assert page.evaluate("onegrid.map.overlays.place.getSource().getFeatures().length") == 1
+    becomes(page, "onegrid.map.overlays.place.getSource().getFeatures().length", 1)
     page.wait_for_function("() => onegrid.map.where().zoom > 16")
     expect(page.locator("#saved")).to_contain_text("方案 r0")
     page.keyboard.press("Escape")
-    assert page.evaluate("onegrid.map.overlays.place.getSource().getFeatures().length") == 0
+    becomes(page, "onegrid.map.overlays.place.getSource().getFeatures().length", 0)
 
 
 def test_two_browsers_on_one_plan_see_each_others_edits(office: Town) -> None:
@@ -184,7 +186,7 @@ def test_two_browsers_on_one_plan_see_each_others_edits(office: Town) -> None:
     office.revised(mine, 1)
     office.revised(other, 1)
     expect(other.locator('#plan-zones tr[data-code="G0001"]')).to_have_count(0)
-    assert other.evaluate("onegrid.map.plan.source.getFeatures().length") == len(office.zones(mine))
+    becomes(other, "onegrid.map.plan.source.getFeatures().length", len(office.zones(mine)))
     other.keyboard.press("Control+z")
     office.revised(other, 2)
     office.revised(mine, 2)

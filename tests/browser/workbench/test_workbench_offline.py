@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.towns import becomes
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -37,7 +39,7 @@ def test_edits_wait_survive_a_reload_and_are_sent_in_order(office: Town) -> None
     expect(waiting).to_have_text("待同步 2 项")
     merge(office, page, (2.5, 2.5), (3.5, 2.5))
     expect(waiting).to_have_text("待同步 3 项")
-    assert page.evaluate("onegrid.map.marks.waiting.getSource().getFeatures().length") == 6
+    becomes(page, "onegrid.map.marks.waiting.getSource().getFeatures().length", 6)
     page.keyboard.press("Control+z")  # takes back what was not sent
     expect(waiting).to_have_text("待同步 2 项")
     assert operations(office) == []

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.towns import becomes
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -59,7 +61,8 @@ def test_forms_rename_staff_and_delete_with_an_heir(office: Town) -> None:
     after = office.zones(page)
     assert set(before) - set(after) == {"G0101"}
     assert office.area(after[code]) == pytest.approx(2, abs=0.01)
-    assert page.evaluate("onegrid.store.state.picked") == [code], "the heir is what one goes on with"
+    # The heir is what one goes on with.
+    becomes(page, "onegrid.store.state.picked", [code])
     expect(page.locator("#card-moves")).to_contain_text("迁入")
     page.get_by_role("tab", name="历史").click()
     expect(page.locator("#history li")).to_have_count(3)
@@ -185,7 +188,7 @@ def test_comments_are_pinned_answered_and_resolved_and_company_is_seen(office: T
     mine, other = office.enter(), office.enter("publisher")
     office.pick_row(mine, "G0303")
     expect(other.locator("#company")).to_contain_text("张三 正在编辑 网格0303")
-    assert other.evaluate("onegrid.map.marks.company.getSource().getFeatures().length") == 1
+    becomes(other, "onegrid.map.marks.company.getSource().getFeatures().length", 1)
     mine.keyboard.press("Escape")
     mine.locator("#home").click()
     mine.keyboard.press("k")
@@ -255,7 +258,7 @@ def test_grids_are_drawn_looked_at_and_taken_as_a_plan(office: Town) -> None:
     form.get_by_role("button", name="开始划分").click()
     report = page.locator("#proposal")
     expect(report).to_contain_text("紧凑度", timeout=60_000)
-    assert page.evaluate("onegrid.map.marks.proposed.getSource().getFeatures().length") == 8
+    becomes(page, "onegrid.map.marks.proposed.getSource().getFeatures().length", 8)
     report.get_by_role("button", name="采纳为方案").click()
     form.get_by_label("名称").fill("八格方案")
     form.get_by_role("button", name="建立并打开").click()

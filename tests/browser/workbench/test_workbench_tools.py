@@ -11,7 +11,7 @@ import shapely
 from playwright.sync_api import expect
 from sqlalchemy import text
 
-from tests.browser.towns import held
+from tests.browser.towns import becomes, held
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -129,7 +129,8 @@ def test_an_estate_is_given_by_a_click_and_a_drawn_area_snaps(office: Town) -> N
     painted = office.zones(page)
     assert office.area(painted["G0000"]) == pytest.approx(1 + 0.4 * 0.4)
     assert_coverage(office, page)
-    assert page.evaluate("onegrid.store.state.tool") == "paint", "the brush stays at hand"
+    # The brush stays at hand.
+    becomes(page, "onegrid.store.state.tool", "paint")
 
     page.keyboard.press("l")
     # Four pixels beside the corners: the line takes their place.
