@@ -81,6 +81,7 @@ class Work:
         other.blocked, other.shapes = blocked, self.shapes.copy()
         other.left, other.touched = set(self.left), set(self.touched)
         other.actions, other.exceptions = dict(self.actions), list(self.exceptions)
+        other.refused = []
         other._go_on()  # noqa: SLF001  its own
         return other
 

@@ -163,6 +163,15 @@ def test_nothing_changes_by_more_than_the_cap_and_the_next_best_is_tried() -> No
     assert find_faults(done.zones, TERRITORY).empty
 
 
+def test_each_fault_that_the_cap_leaves_is_refused_once() -> None:
+    """c1 and c2 reach beyond the territory, and c2 into c1: cut off and given, each would lose too much."""
+    shapes = {**board(), "c1": cell(2, 1, 1.1), "c2": cell(2, 1.95, 1.1, 1.05)}
+    done = repair(frame(shapes), TERRITORY)
+    assert done.actions.empty
+    assert sorted(done.refused.number) == [0, 1, 2]
+    assert done.refused.kind.value_counts().to_dict() == {"overlap": 1, "outside_parent": 2}
+
+
 def test_an_overlap_that_would_cut_a_zone_in_two_goes_the_other_way() -> None:
     """A strip of a1 runs right across b1: b1 would fall into two pieces."""
     shapes = board()
