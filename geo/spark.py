@@ -235,7 +235,8 @@ def plan(
             groups.append(group)
             rows += metadata.row_group(group).num_rows
             if rows >= part_rows or group == metadata.num_row_groups - 1:
-                name = f"{posixpath.splitext(file.base_name)[0]}-{groups[0]:05}-{groups[-1]:05}.parquet"
+                # The whole name: two sources may differ in their endings only.
+                name = f"{file.base_name}-{groups[0]:05}-{groups[-1]:05}.parquet"
                 place = prefix + file.path, posixpath.join(target, name)
                 parts.append(Part(*place, tuple(groups), columns, geometry, stamp))
                 groups, rows = [], 0
@@ -397,13 +398,22 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
+def _noted(filesystem: pa.fs.FileSystem, path: str) -> dict[str, Any]:
+    """Return what `run_part` noted in a file of answers; nothing if it is no such file, or was cut short."""
+    try:
+        metadata = pq.read_metadata(path, filesystem=filesystem).metadata or {}
+    except pa.ArrowInvalid:
+        return {}
+    noted: dict[str, Any] = json.loads(metadata.get(_KEY, b"{}"))
+    return noted
+
+
 def _counts_of(filesystem: pa.fs.FileSystem, path: str, fingerprint: str) -> dict[str, list[int]] | None:
     """Return the counts of answers that are there already, None if they are not, or of something else."""
     if filesystem.get_file_info(path).type == pa.fs.FileType.NotFound:
         return None
-    metadata = pq.read_metadata(path, filesystem=filesystem).metadata or {}
-    known = json.loads(metadata.get(_KEY, b"{}"))
-    return known["counts"] if known.get("fingerprint") == fingerprint else None
+    noted = _noted(filesystem, path)
+    return noted["counts"] if noted.get("fingerprint") == fingerprint else None
 
 
 def _remove_strays(filesystem: pa.fs.FileSystem, folder: str, parts: list[Part]) -> None:
@@ -411,15 +421,11 @@ def _remove_strays(filesystem: pa.fs.FileSystem, folder: str, parts: list[Part])
     own = {posixpath.basename(part.target) for part in parts}
     for file in filesystem.get_file_info(pa.fs.FileSelector(folder)):
         name = file.base_name
+        if file.type != pa.fs.FileType.File or name in own:
+            continue
         is_draft = ".parquet." in name and name.endswith(".draft")
-        is_old = name.endswith(".parquet") and name not in own and _is_answer(filesystem, file.path)
-        if is_draft or is_old:
+        if is_draft or (name.endswith(".parquet") and _noted(filesystem, file.path)):
             filesystem.delete_file(file.path)
-
-
-def _is_answer(filesystem: pa.fs.FileSystem, path: str) -> bool:
-    """Return whether a file is one that `run_part` wrote."""
-    return _KEY in (pq.read_metadata(path, filesystem=filesystem).metadata or {})
 
 
 def _on_spark(session: Any, parts: list[Part], engine: Engine) -> list[dict[str, list[int]]]:  # noqa: ANN401

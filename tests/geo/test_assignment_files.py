@@ -86,6 +86,37 @@ def test_a_run_that_died_continues(tmp_path: Path) -> None:
     assert [path.stat().st_mtime_ns for path in (files[0], files[2])] == kept
 
 
+def test_a_file_of_answers_that_was_cut_short_is_made_anew(tmp_path: Path) -> None:
+    """As a power failure leaves it; what others keep in the folder stays."""
+    people(1_000).to_parquet(tmp_path / "in.parquet", row_group_size=500)
+    out = tmp_path / "out"
+
+    def run() -> pd.DataFrame:
+        return assign_files(ZONES, str(tmp_path / "in.parquet"), str(out), level="grid", part_rows=500)
+
+    first, whole = run(), answers(out)
+    one, other = sorted(out.iterdir())
+    one.write_bytes(b"")
+    other.write_bytes(other.read_bytes()[:100])
+    (out / "notes.parquet").write_text("not ours")
+    (out / "folder.parquet").mkdir()
+    pd.testing.assert_frame_equal(run(), first)
+    assert (out / "notes.parquet").read_text() == "not ours"
+    pd.testing.assert_frame_equal(
+        pd.concat([pd.read_parquet(one), pd.read_parquet(other)], ignore_index=True), whole
+    )
+
+
+def test_sources_of_one_name_and_two_endings_keep_their_own_answers(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for seed, name in enumerate(("a.parquet", "a.pq", "a")):
+        people(10, seed).to_parquet(source / name)
+    table = assign_files(ZONES, str(source), str(tmp_path / "out"), level="grid")
+    assert table["total"].sum() == 30
+    assert answers(tmp_path / "out")["code"].nunique() == 30
+
+
 def test_other_zones_start_over_and_leave_no_old_answers(tmp_path: Path) -> None:
     people(2_000).to_parquet(tmp_path / "in.parquet", row_group_size=500)
     assign_files(ZONES, str(tmp_path / "in.parquet"), str(tmp_path / "out"), level="grid", part_rows=500)
