@@ -309,8 +309,7 @@ def _register_exceptions(
 ) -> list[int]:
     registered = []
     for level, repair in done:
-        chosen = repair.actions[repair.actions["strategy"] == "exception"]
-        for number, place in zip(chosen["number"], chosen.geometry, strict=True):
+        for number, place in repair.exceptions.items():
             made = exceptions.register_exception(
                 session,
                 version.territory,

@@ -53,7 +53,8 @@ class Repair:
         One row per fault that was left: ``number`` (missing where it only arose from a repair), ``kind``, ``codes``,
         ``area_m2``, ``reason``, ``reason_en``, ``geometry``.
     exceptions
-        Gaps to be registered as exceptions (strategy ``exception``): give them to ``find_faults``.
+        Gaps to be registered as exceptions (strategy ``exception``): give them to ``find_faults``. Its index holds the
+        ``number`` of the fault that each is, or follows from.
     inverse
         Row position → geometry before: every one that changed.
     """
@@ -262,7 +263,11 @@ def _outcome(request: Request, work: Work) -> Repair:
         zones=with_geometries(frame, changed),
         actions=_table([work.actions[number] for number in sorted(work.actions)], ACTION_COLUMNS, frame.crs),
         refused=_table(work.refused, REFUSED_COLUMNS, frame.crs),
-        exceptions=gpd.GeoSeries(work.exceptions, crs=frame.crs),
+        exceptions=gpd.GeoSeries(
+            [place for _, place in work.exceptions],
+            index=pd.Index([number for number, _ in work.exceptions], dtype=np.int64),
+            crs=frame.crs,
+        ),
         inverse={row: given[row] for row in changed},
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from geo.coverage.decisions import DEFAULTS, STRATEGIES
 from geo.coverage.faults import search
 from geo.coverage.findings import KINDS, Finding, Tolerances, in_order
+from geo.coverage.zones import area_of
 from geo.errors import ZonesError
 
 if TYPE_CHECKING:
@@ -58,9 +59,18 @@ class Request:
         usual = self.strategies.get(kind, default)
         return usual if number is None else self.decisions.get(number, usual)
 
-    def found_in(self, frame: gpd.GeoDataFrame) -> tuple[Zones, list[Finding], Parents | None]:
-        """Return zones as they were taken in, their faults in the order of a report, and their parents."""
-        zones, found, parents = search(frame, self.boundary, self.parents, self.exceptions, Tolerances())
+    def found_in(
+        self, frame: gpd.GeoDataFrame, registered: Sequence[shapely.Geometry] = ()
+    ) -> tuple[Zones, list[Finding], Parents | None]:
+        """Return zones as they were taken in, their faults in the order of a report, and their parents.
+
+        ``registered`` are exceptions beside those given: gaps of which the repair made some.
+        """
+        exceptions = self.exceptions
+        if registered:
+            given = area_of(exceptions, frame.crs, "豁免")
+            exceptions = np.array([*(() if given is None else given), *registered], dtype=object)
+        zones, found, parents = search(frame, self.boundary, self.parents, exceptions, Tolerances())
         return zones, in_order(found), parents
 
     def check(self, taken: Zones) -> None:

@@ -73,7 +73,7 @@ class Work:
         self.begun = False
         self.done = 0
         self.refused: list[dict[str, Any]] = []
-        self.exceptions: list[shapely.Geometry] = []
+        self.exceptions: list[tuple[int, shapely.Geometry]] = []
 
     def continued(self, blocked: Mapping[int, Refusal]) -> Work:
         """Return this work as it is after more rounds in which some zones are left alone."""
@@ -104,7 +104,7 @@ class Work:
     def _look_again(self) -> None:
         """Repair what is left, and what follows from the repairs before."""
         self.zones, found, self.parents = self.request.found_in(
-            with_geometries(self.request.zones, self.changed())
+            with_geometries(self.request.zones, self.changed()), [place for _, place in self.exceptions]
         )
         self.refused = []
         numbered, fresh = [], {}
@@ -224,9 +224,8 @@ class Work:
             return
         place = self._up(finding)
         if strategy == "exception":
-            self.exceptions.append(place)
+            self.exceptions.append((number, place))
             self._act(number, finding, strategy, None, Redrawn({}, place, frozenset()))
-            self.left.add(number)
             return
         pieces = [finding.place]
         if self.parents is not None and finding.kind in _DIVISIBLE:

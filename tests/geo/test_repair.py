@@ -263,6 +263,42 @@ def test_a_crossing_border_that_is_left_is_not_mended_by_repairs_beside_it(code:
     assert "invalid" not in done.actions.kind.tolist()
 
 
+def test_what_a_registered_gap_hid_is_repaired_with_it() -> None:
+    """West of b1 are a gap of 2 m and, hidden by it as its thin end, an overlap of 1 cm along half the border."""
+    shapes = board()
+    west, south, east, north = shapes["b1"].bounds
+    middle = (south + north) / 2
+    inner, outer = round(west + 2 * METRE, 8), round(west - 0.01 * METRE, 8)
+    corners = [
+        (east, south),
+        (east, north),
+        (outer, north),
+        (outer, round(middle, 8)),
+        (inner, round(middle - 1e-4, 8)),
+    ]
+    shapes["b1"] = shapely.Polygon([*corners, (inner, round(south + 1e-4, 8)), (west, south)])
+    zones = frame(shapes)
+    done = repair(zones, TERRITORY, strategies={"gap": "exception"})
+    assert done.actions.strategy.tolist() == ["exception"]
+    assert done.exceptions.index.tolist() == [0]
+    assert find_faults(done.zones, TERRITORY, exceptions=done.exceptions).empty
+    again = repair(done.zones, TERRITORY, exceptions=done.exceptions, strategies={"gap": "exception"})
+    assert again.actions.empty
+    assert same(again.zones, done.zones)
+    assert same(done.undone(), zones)
+
+
+def test_a_gap_that_follows_from_a_mended_border_is_registered_under_its_number() -> None:
+    """Mended, b1 is half of its square."""
+    shapes = board()
+    corners = list(shapes["b1"].exterior.coords)
+    shapes["b1"] = shapely.Polygon([corners[0], corners[2], corners[1], *corners[3:]])
+    done = repair(frame(shapes), TERRITORY, strategies={"gap": "exception"}, guards=Guards(max_change=1.01))
+    assert done.actions.kind.tolist() == ["invalid"]
+    assert done.exceptions.index.tolist() == [0]
+    assert find_faults(done.zones, TERRITORY, exceptions=done.exceptions).empty
+
+
 def test_proposals_change_nothing_and_only_accepted_ones_are_applied() -> None:
     shapes = board()
     shapes["a1"] = widened(shapes["a1"], 5)
