@@ -17,8 +17,9 @@ import shapely
 
 from geo.crs import INTERNAL_CRS
 from geo.errors import ZonesError
-from geo.fusion.cells import COUNTS, Cells, Layer, count_subjects, cut, read_layers, united
+from geo.fusion.cells import COUNTS, Cells, count_subjects, cut, united
 from geo.fusion.conflicts import KINDS, find_conflicts, survey
+from geo.fusion.layers import Layer, read_layers
 from geo.fusion.profile import DEFAULT_PROFILE, FusionProfile
 from geo.fusion.proposal import explain, kept_share, propose, ranking
 from geo.fusion.units import NAMES, REASONS, Draft
@@ -108,12 +109,13 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
         covers what some layer covers.
     estates, buildings
         Polygons that the proposal does not cut, each part of a multipolygon by itself; only the borders of the
-        territory and of parents may, which are not fusion's to move.
+        territory and of parents may, which are not fusion's to move. Rows that are no polygons are passed over.
     streets
         Lines that borders should follow where layers differ, like the edges of estates.
     subjects
         Columns ``kind``, ``people``; households, businesses and institutions are counted, each in one cell: on a
-        border in that immediately east, else north, on the outline of the territory in one inside.
+        border in that immediately east, else north, on the outline of the territory in one inside. Who has no
+        location, a bad one, or lies outside every layer is in ``unassigned``.
     parents
         Zones (communities, say) that no proposed grid may cross.
     leading
@@ -133,10 +135,12 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
     ------
     ZonesError
         When layers cannot be overlaid: fewer than two, more than eight, empty, without or with double codes, not
-        polygons, invalid rings; when ``leading`` or a pin names what does not exist, when pins contradict each other
-        or would tear a grid; when the boundary is no valid polygon or no layer lies in it; when subjects have no kind.
-    MixedReferenceError, UndeclaredReferenceError
-        When a layer has no reference.
+        polygons, without area, invalid rings, coordinates that are no degrees, more than 20 degrees apart (one across
+        the antimeridian is); all faults of all layers, with their codes. When names of layers cannot be told apart;
+        when ``leading`` or a pin names what does not exist, when pins contradict each other or would tear a grid; when
+        the boundary is no valid polygon or no layer lies in it; when subjects have no kind, or people are no numbers.
+    UndeclaredReferenceError
+        When a frame has no reference. Frames may have different ones: each is brought to EPSG:4490.
 
     Examples
     --------
@@ -149,6 +153,7 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
     >>> fused.conflicts["kind"].tolist(), fused.proposal["code"].tolist()
     (['grain'], ['RH0001', 'RH0002'])
     """
+    _check_names(list(layers))
     read = read_layers(layers)
     names = [layer.code for layer in read]
     _check_choices(read, names, leading, pins or {})
@@ -188,6 +193,23 @@ def fuse(  # noqa: PLR0913  everything after the layers is optional and by keywo
     )
 
 
+def _check_names(names: list[str]) -> None:
+    """Refuse names of layers that would be no columns of their own: GeoPackage tells no capitals from small letters."""
+    columns = [layer_column(name).lower() if isinstance(name, str) else "" for name in names]
+    wrong = [
+        name
+        for name, column in zip(names, columns, strict=True)
+        if not column.strip() or columns.count(column) > 1
+    ]
+    if wrong:
+        listed = "、".join(f"“{name}”" for name in wrong)
+        raise ZonesError(
+            f"图层名称 {listed} 是空的，或彼此分不开（大小写不算不同）。",
+            f"names of layers that are empty or cannot be told apart: {wrong}",
+            remedy="请给每个图层一个不同的名称，例如 party、order。",
+        )
+
+
 def _check_choices(
     read: tuple[Layer, ...], names: list[str], leading: str | None, pins: Mapping[int, str]
 ) -> None:
@@ -205,7 +227,7 @@ def _check_choices(
         )
     if pins:
         known = set(read[names.index(str(leading))].codes.tolist())
-        unknown = sorted(set(pins.values()) - known)
+        unknown = sorted({str(code) for code in pins.values()} - known)
         if unknown:
             raise ZonesError(
                 f"固定单元指向的网格不存在：{'、'.join(unknown[:5])}。",
@@ -216,7 +238,7 @@ def _check_choices(
 
 def _check_cells(cells: Cells, pins: Mapping[int, str]) -> None:
     count = len(cells.shapes)
-    strange = [cell for cell in pins if cell not in range(count)]
+    strange = [cell for cell in pins if isinstance(cell, bool) or cell not in range(count)]
     if strange:
         raise ZonesError(
             f"固定的单元编号不存在：{strange[:5]}。",

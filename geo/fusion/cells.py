@@ -13,12 +13,19 @@ import shapely
 from geo.assignment import ZoneIndex
 from geo.crs import INTERNAL_CRS, quantise, to_internal, to_metric
 from geo.errors import ZonesError
+from geo.fusion.layers import (
+    POLYGON,
+    Layer,
+    check_frame,
+    finite,
+    geometries,
+    is_area,
+    placed,
+    refuse,
+)
 from geo.fusion.overlay import overlay
-from geo.records import LAYER_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
     from pyproj import CRS
     from shapely import MultiPolygon, Polygon
@@ -27,43 +34,15 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-FEWEST_LAYERS, MOST_LAYERS = 2, 8
-_POLYGON, _MULTIPOLYGON = 3, 6
-_POLYGONS = (_POLYGON, _MULTIPOLYGON)
 _TOUCH_M2 = 0.5
 """Footprints that share no more ground than this do but touch."""
 
-_SHOWN = 5
-"""Codes that a message names."""
+_MOST_PEOPLE = 1_000_000
+"""No household has more."""
 
 COUNTED = ("household", "business", "institution")
 COUNTS = (*COUNTED, "people", "people_unknown")
 """Figures of a cell: subjects by kind, people of households, and households whose people are not known."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One department's grids, ready for the overlay.
-
-    Parameters
-    ----------
-    code
-        Code of the layer, such as ``party``.
-    name
-        Chinese name.
-    codes
-        Codes of its zones.
-    dedicated
-        Which zones are dedicated (专属).
-    shapes
-        Polygons in EPSG:4490, quantised.
-    """
-
-    code: str
-    name: str
-    codes: NDArray[Any]
-    dedicated: NDArray[np.bool_]
-    shapes: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -122,59 +101,6 @@ class Cells:
         return layer >= 0 and bool(self.layers[layer].dedicated[zone])
 
 
-def read_layers(layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[Layer, ...]:
-    """Check the departments' frames and take them in: all faults of all layers in one error."""
-    if not FEWEST_LAYERS <= len(layers) <= MOST_LAYERS:
-        raise ZonesError(
-            f"多格合一需要 {FEWEST_LAYERS} 到 {MOST_LAYERS} 个图层，收到 {len(layers)} 个。",
-            f"fusion takes {FEWEST_LAYERS} to {MOST_LAYERS} layers, not {len(layers)}",
-        )
-    read, faults = [], []
-    for code, frame in layers.items():
-        name = LAYER_NAMES.get(code, code)
-        problem = _problem(frame)
-        if problem:
-            faults.append(f"{name}：{problem}")
-            continue
-        shapes = to_internal(frame).geometry.to_numpy()
-        codes = frame["code"].astype(str).to_numpy(dtype=object)
-        broken = ~shapely.is_valid(shapes)
-        if broken.any():
-            faults.append(f"{name}：图形自相交 {'、'.join(codes[broken][:_SHOWN])}")
-            continue
-        flat = shapely.area(shapes) == 0.0
-        if flat.any():
-            faults.append(f"{name}：没有面积的网格 {'、'.join(codes[flat][:_SHOWN])}")
-            continue
-        dedicated = (
-            frame["kind"].isin(["dedicated"]).to_numpy() if "kind" in frame else np.zeros(len(frame), bool)
-        )
-        read.append(Layer(code, name, codes, dedicated, shapes))
-    if faults:
-        raise ZonesError(
-            "；".join(faults) + "。",
-            "layers that cannot be fused: " + ", ".join(layers),
-            remedy="请先对这些图层运行检查与修复。",
-        )
-    return tuple(read)
-
-
-def _problem(frame: gpd.GeoDataFrame) -> str:
-    """Return what is wrong with a layer's frame, the first thing found; empty when nothing is."""
-    if len(frame) == 0:
-        return "没有网格"
-    if "code" not in frame:
-        return "缺少编码列 code"
-    shapes = frame.geometry.to_numpy()
-    codes = frame["code"].astype(str)
-    checks = (
-        (frame["code"].isna() | (codes.str.strip() == ""), "{} 个网格没有编码"),
-        (codes.duplicated(), "{} 个网格的编码与前面重复"),
-        (~np.isin(shapely.get_type_id(shapes), _POLYGONS), "{} 个图形不是面"),
-    )
-    return next((text.format(int(np.sum(bad))) for bad, text in checks if np.any(bad)), "")
-
-
 def cut(
     layers: tuple[Layer, ...],
     *,
@@ -186,13 +112,17 @@ def cut(
     street_reach_m: float,
 ) -> Cells:
     """Cut the ground into cells and say where each lies."""
-    solid = _cut_footprints(layers, estates, buildings)
-    over = to_internal(parents).geometry.to_numpy() if parents is not None else np.zeros(0, dtype=object)
     edge = _territory(layers, boundary)
+    ground = shapely.STRtree(np.concatenate([*(layer.shapes for layer in layers), edge]))
+    solid = _touching(_cut_footprints(layers, estates, buildings), ground)
+    over = np.zeros(0, dtype=object) if parents is None else _touching(_parents(parents), ground)
     laid = overlay(np.concatenate([*(layer.shapes for layer in layers), solid, over, edge]))
 
     lon, lat = laid.inner[:, 0], laid.inner[:, 1]
-    claimed = [_all(layer.shapes, lon, lat) for layer in layers]
+    claimed = []
+    for layer in layers:
+        held = _all(layer.shapes, lon, lat)
+        claimed.append(held[:, np.lexsort((layer.place[held[1]], held[0]))])
     zone = np.column_stack([_first(held, len(lon)) for held in claimed])
     inside = _first(_all(edge, lon, lat), len(lon)) >= 0 if len(edge) else np.ones(len(lon), dtype=bool)
     parent = _first(_all(over, lon, lat), len(lon))
@@ -255,16 +185,14 @@ def _cut_footprints(
 ) -> NDArray[Any]:
     """Return parts of estates and buildings that lie in no single zone of some layer: borders may cut them."""
     given = [
-        quantise(shapely.force_2d(to_internal(frame).geometry.to_numpy()))
-        for frame in (estates, buildings)
+        placed(frame, name)
+        for frame, name in ((estates, "小区图层"), (buildings, "楼栋图层"))
         if frame is not None
     ]
-    if not given:
-        return np.zeros(0, dtype=object)
-    shapes = np.concatenate(given)
-    shapes = shapes[~shapely.is_missing(shapes) & np.isin(shapely.get_type_id(shapes), _POLYGONS)]
+    shapes = np.concatenate([np.zeros(0, dtype=object), *given])
+    shapes = shapes[is_area(shapes)]
     shapes = shapely.get_parts(np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes)))
-    shapes = shapes[shapely.get_type_id(shapes) == _POLYGON]
+    shapes = shapes[shapely.get_type_id(shapes) == POLYGON]
     safe = np.ones(len(shapes), dtype=bool)
     for layer in layers:
         held = shapely.STRtree(layer.shapes).query(shapes, predicate="covered_by")[0]
@@ -282,18 +210,34 @@ def _cut_footprints(
     return np.asarray(shapes[~safe])
 
 
+def _parents(parents: gpd.GeoDataFrame) -> NDArray[Any]:
+    """Return the parents that no grid may cross, in an order that is not that of their rows."""
+    shapes = placed(parents, "上级图层")
+    drawn = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    refuse("上级图层", None, (drawn & ~is_area(shapes), "不是面", "are not polygons"))
+    return np.asarray(shapes[drawn][np.lexsort(shapely.bounds(shapes[drawn]).T)])
+
+
+def _touching(shapes: NDArray[Any], ground: shapely.STRtree) -> NDArray[Any]:
+    """Return the shapes that meet the ground of the layers and the territory: one far away is no concern of theirs."""
+    return np.asarray(shapes[np.unique(ground.query(shapes, predicate="intersects")[0])])
+
+
 def _territory(layers: tuple[Layer, ...], boundary: Polygon | MultiPolygon | None) -> NDArray[Any]:
     """Return the outline of the territory, an array of one; empty where none is given."""
     if boundary is None:
         return np.zeros(0, dtype=object)
     edge = quantise(boundary) if isinstance(boundary, shapely.Geometry) else None
-    if edge is None or shapely.get_type_id(edge) not in _POLYGONS or edge.is_empty:
+    if edge is None or not is_area(edge) or edge.is_empty:
         problem = "不是面"
     elif edge.area == 0.0:
         problem = "没有面积"
     elif not edge.is_valid:
         problem = "自相交"
-    elif not any(shapely.intersects(layer.shapes, edge).any() for layer in layers):
+    elif not any(
+        (shapely.intersects(layer.shapes, edge) & ~shapely.touches(layer.shapes, edge)).any()
+        for layer in layers
+    ):
         problem = "与各图层没有任何重合"
     else:
         return np.array([edge], dtype=object)
@@ -349,16 +293,15 @@ def _first(held: Ints, count: int) -> Ints:
 
 def _lines(streets: gpd.GeoDataFrame | None, estates: gpd.GeoDataFrame | None, plane: CRS) -> NDArray[Any]:
     """Return on the plane what borders should follow: streets and the edges of estates."""
-    # on the plane of the cells: that of the streets' own middle may be another, where zones of it meet
-    laid = [
-        to_metric(to_internal(frame), plane).geometry.to_numpy()
-        for frame in (streets, estates)
-        if frame is not None and len(frame)
+    given = [
+        placed(frame, name)
+        for frame, name in ((streets, "道路图层"), (estates, "小区图层"))
+        if frame is not None
     ]
-    lines = np.concatenate([np.zeros(0, dtype=object), *laid])
-    return np.asarray(
-        np.where(np.isin(shapely.get_type_id(lines), _POLYGONS), shapely.boundary(lines), lines)
-    )
+    lines = np.concatenate([np.zeros(0, dtype=object), *given])
+    outlines = np.where(is_area(lines), shapely.boundary(lines), lines)
+    # on the plane of the cells: that of the streets' own middle may be another, where zones of it meet
+    return geometries(to_metric(_frame(outlines), plane))
 
 
 def _along(middle: Floats, lines: NDArray[Any], reach_m: float) -> NDArray[np.bool_]:
@@ -390,6 +333,7 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
     columns = ["kind", "reason", "count", "people"]
     if subjects is None:
         return pd.DataFrame(columns=columns)
+    check_frame(subjects, "管理对象")
     if "kind" not in subjects:
         raise ZonesError(
             "管理对象缺少种类列 kind。",
@@ -398,9 +342,10 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
         )
     wanted = subjects[subjects["kind"].isin(COUNTED)]
     wanted = wanted if wanted.crs == INTERNAL_CRS else to_internal(wanted)
-    shapes = wanted.geometry.to_numpy()
+    shapes = geometries(wanted)
     located = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    points = np.array(np.where(located, shapes, None), dtype=object)
+    points = shapes.copy()
+    points[~(located & finite(shapes))] = None
     flat = shapely.get_type_id(points) > 0
     points[flat] = shapely.point_on_surface(points[flat])
     lon, lat = shapely.get_x(points), shapely.get_y(points)
@@ -413,10 +358,8 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
             found = ZoneIndex(_frame(cells.shapes[side])).locate(lon[rest], lat[rest])
             row[rest] = np.append(np.flatnonzero(side), -1)[found]
     kind = wanted["kind"].to_numpy()
-    people = wanted["people"] if "people" in wanted else pd.Series(pd.NA, index=wanted.index, dtype="Int64")
     home = kind == "household"
-    known = people.notna().to_numpy()
-    heads = people.fillna(0).to_numpy(dtype=np.int64)
+    heads, known = _people(wanted, home)
     there = row >= 0
     for name in COUNTED:
         cells.counts[name] = np.bincount(row[there & (kind == name)], minlength=len(cells.shapes))
@@ -424,9 +367,28 @@ def count_subjects(cells: Cells, subjects: gpd.GeoDataFrame | None) -> pd.DataFr
     cells.counts["people"] = np.round(weights).astype(np.int64)
     cells.counts["people_unknown"] = np.bincount(row[there & home & ~known], minlength=len(cells.shapes))
     reason = np.where(~located, "no_location", np.where(~good, "bad_location", "outside"))
-    away = pd.DataFrame({"kind": kind, "reason": reason, "people": np.where(home, heads, 0)})[~there]
+    away = pd.DataFrame({"kind": kind, "reason": reason, "people": heads})[~there]
     if len(away):
         grouped = away.groupby(["kind", "reason"], sort=True)["people"].agg(["size", "sum"]).reset_index()
         grouped.columns = pd.Index(columns)
         lost.append(grouped)
     return lost[0] if lost else pd.DataFrame(columns=columns)
+
+
+def _people(subjects: gpd.GeoDataFrame, home: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return how many people each household has, 0 where it does not say, and where it says."""
+    if "people" not in subjects:
+        return np.zeros(len(subjects), dtype=np.int64), np.zeros(len(subjects), dtype=bool)
+    given = subjects["people"]
+    numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    known = home & given.notna().to_numpy()
+    wrong = np.flatnonzero(
+        known & ~((numbers >= 0) & (numbers <= _MOST_PEOPLE) & (numbers == np.round(numbers)))
+    )
+    if len(wrong):
+        raise ZonesError(
+            f"管理对象的人数（people）有 {len(wrong)} 个不是人数，例如第 {wrong[0] + 1} 行“{given.iloc[wrong[0]]}”。",
+            f"{len(wrong)} numbers of people are none, such as {given.iloc[wrong[0]]!r}",
+            remedy="请改成 0 或正整数，不知道人数的留空。",
+        )
+    return np.where(known, numbers, 0.0).astype(np.int64), known

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from shapely import box
 
 from geo.crs import areas_m2
-from geo.errors import ZonesError
+from geo.errors import UndeclaredReferenceError, ZonesError
 from geo.fusion import KINDS, Fusion, FusionProfile, fuse
 from geo.fusion.overlay import overlay
 from geo.samples import Sample, make_zhuanqiao, random_points, random_zones
@@ -317,13 +319,36 @@ def test_a_grid_in_two_pieces_becomes_two_or_joins_neighbours() -> None:
     assert len(fused.proposal) == 3
 
 
+NOWHERE = shapely.transform(
+    box(121, 31, 121.01, 31.01), lambda xy: np.where((xy == (121.0, 31.01)).all(axis=1)[:, None], np.nan, xy)
+)
+"""A square one of whose corners is nowhere."""
+
+
+DOUBLED_CODE = drawn("AB").assign(other="A").set_axis(["code", "geometry", "code"], axis=1)
+
+
+def with_first(shape: Any) -> gpd.GeoDataFrame:
+    """Draw A as it is not to be, and B."""
+    return gpd.GeoDataFrame(
+        {"code": ["A", "B"]}, geometry=[shape, box(121, 31, 121.01, 31.01)], crs="EPSG:4490"
+    )
+
+
+def turned(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Swap longitude and latitude."""
+    return layer.set_geometry(
+        shapely.transform(layer.geometry.to_numpy(), lambda xy: xy[:, ::-1]), crs=layer.crs
+    )
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
         ({"party": drawn("AB")}, "2 到 8 个图层"),
         ({"party": drawn("AB"), "order": drawn("AB").iloc[:0]}, "没有网格"),
         ({"party": drawn("AB"), "order": drawn("AB").assign(code="A")}, "重复"),
-        ({"party": drawn("AB"), "order": drawn("AB").drop(columns="code")}, "缺少编码列"),
+        ({"party": drawn("AB"), "order": drawn("AB").drop(columns="code")}, "没有编码列 code"),
         ({"party": drawn("AB"), "order": drawn("AB").assign(code=[None, "B"])}, "没有编码"),
         ({"party": drawn("AB"), "order": drawn("AB").set_geometry([at(0, 0), at(1, 1)], crs="EPSG:4490")}, "不是面"),
         (
@@ -335,8 +360,20 @@ def test_a_grid_in_two_pieces_becomes_two_or_joins_neighbours() -> None:
                     crs="EPSG:4490",
                 ),
             },
-            "自相交",
+            "综治网格有 1 个图形边线自相交：A。",
         ),
+        ({"party": drawn("AB"), "order": with_first(None)}, "是空的：A"),
+        ({"party": drawn("AB"), "order": with_first(NOWHERE)}, "不是有限的数：A"),
+        ({"party": drawn("AB"), "order": turned(drawn("AB"))}, "经度与纬度写反.*：A、B"),
+        ({"party": drawn("AB"), "order": with_first(box(1e20, 0, 2e20, 1))}, "经纬度的范围.*：A。"),
+        ({"party": drawn("AB"), "order": with_first(box(1e300, 1e300, 2e300, 2e300))}, "经纬度的范围.*：A。"),
+        ({"party": drawn("AB"), "order": pd.DataFrame({"code": ["A"]})}, "综治网格没有图形列"),
+        ({"party": drawn("AB"), "order": gpd.GeoDataFrame({"code": ["A"]})}, "综治网格没有图形列"),
+        ({"party": drawn("AB"), "order": DOUBLED_CODE}, "2 列都叫 code"),
+        ({"party": drawn("AB").assign(code="A"), "order": drawn("AB").iloc[:0]}, "重复：A。综治网格没有网格"),
+        ({"Grid": drawn("AB"), "grid": drawn("AB")}, "分不开"),
+        ({"cell": drawn("AB"), "layer_cell": drawn("AB")}, "分不开"),
+        ({" ": drawn("AB"), "order": drawn("AB")}, "是空的"),
         (
             {"party": drawn("AB"), "order": drawn("AB").set_geometry([box(80, 31, 81, 32)] * 2, crs="EPSG:4490")},
             "20 度",
@@ -346,6 +383,104 @@ def test_a_grid_in_two_pieces_becomes_two_or_joins_neighbours() -> None:
 def test_layers_that_cannot_be_fused_are_refused(layers: dict[str, gpd.GeoDataFrame], message: str) -> None:
     with pytest.raises(ZonesError, match=message):
         fuse(layers)
+
+
+def test_a_layer_without_a_reference_is_named() -> None:
+    with pytest.raises(UndeclaredReferenceError, match="综治网格"):
+        fuse({"party": drawn("AB"), "order": drawn("AB").set_crs(None, allow_override=True)})
+
+
+def test_layers_may_have_heights_and_references_of_their_own() -> None:
+    party, order = drawn("AB"), drawn("AB").to_crs("EPSG:4549")
+    tall = party.set_geometry(shapely.force_3d(party.geometry.to_numpy(), 5.0), crs=party.crs)
+    fused = fuse({"party": tall, "order": order}, profile=NO_SIZES)
+    assert (
+        fused.proposal.geometry.to_wkb().tolist()
+        == fuse({"party": party, "order": party}).proposal.geometry.to_wkb().tolist()
+    )
+    assert not shapely.has_z(fused.cells.geometry.to_numpy()).any()
+
+
+@pytest.mark.parametrize("choice", ["estates", "buildings", "parents", "streets"])
+def test_other_frames_that_are_nowhere_are_named(choice: str) -> None:
+    layers = {"party": drawn("AB"), "order": drawn("XX")}
+    name = {"estates": "小区", "buildings": "楼栋", "parents": "上级", "streets": "道路"}[choice]
+    for wrong, message in (
+        (gpd.GeoDataFrame(geometry=[NOWHERE], crs="EPSG:4490"), "不是有限的数：第 1 行"),
+        (turned(drawn("AB")), "经度与纬度写反.*：第 1 行、第 2 行"),
+        (pd.DataFrame({"code": ["A"]}), "没有图形列"),
+    ):
+        with pytest.raises(ZonesError, match=f"{name}图层.*{message}"):
+            fuse(layers, **{choice: wrong})  # type: ignore[arg-type]  wrong is what it is
+    with pytest.raises(UndeclaredReferenceError, match=name):
+        fuse(layers, **{choice: drawn("AB").set_crs(None, allow_override=True)})  # type: ignore[arg-type]
+    empty = gpd.GeoDataFrame(geometry=[], crs="EPSG:4490")
+    assert len(fuse(layers, **{choice: empty}).proposal) == 2  # type: ignore[arg-type]
+
+
+def test_parents_that_are_no_areas_are_refused() -> None:
+    with pytest.raises(ZonesError, match="上级图层有 1 个图形不是面：第 1 行"):
+        fuse(
+            {"party": drawn("AB"), "order": drawn("XX")},
+            parents=gpd.GeoDataFrame(geometry=[at(0, 0)], crs="EPSG:4490"),
+        )
+
+
+@pytest.mark.parametrize("choice", ["estates", "buildings", "parents"])
+def test_what_is_misplaced_on_another_continent_is_no_concern_of_the_layers(choice: str) -> None:
+    layers = {"party": drawn("AB"), "order": drawn("XX")}
+    far = gpd.GeoDataFrame(geometry=[box(0, 0, 0.001, 0.001)], crs="EPSG:4490")
+    fused = fuse(layers, **{choice: far})  # type: ignore[arg-type]
+    assert len(fused.cells) == 2
+
+
+def test_a_boundary_that_the_layers_touch_only_is_refused() -> None:
+    with pytest.raises(ZonesError, match="没有任何重合"):
+        fuse({"party": drawn("AB"), "order": drawn("XX")}, boundary=box(121, 31 + STEP, 121.01, 31.01))
+
+
+@pytest.mark.parametrize("people", ["三", 2.5, -1, np.inf])
+def test_people_that_are_no_number_of_people_are_refused(people: Any) -> None:
+    subjects = households((0.5, 0.5, 2)).assign(people=pd.Series([1, people], dtype=object))
+    with pytest.raises(ZonesError, match="第 2 行"):
+        fuse({"party": drawn("AB"), "order": drawn("XX")}, subjects=subjects)
+
+
+def test_subjects_that_are_nowhere_are_listed() -> None:
+    places = [NOWHERE, shapely.Point(31, 121), None, shapely.Point(), at(9, 9)]
+    subjects = gpd.GeoDataFrame({"kind": ["household"] * 5}, geometry=places, crs="EPSG:4490")
+    fused = fuse({"party": drawn("AB"), "order": drawn("XX")}, subjects=subjects)
+    assert fused.unassigned[["reason", "count"]].to_numpy().tolist() == [
+        ["bad_location", 2],
+        ["no_location", 2],
+        ["outside", 1],
+    ]
+
+
+@settings(deadline=None, max_examples=8)
+@given(departments(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_is_no_matter(
+    city: tuple[dict[str, gpd.GeoDataFrame], gpd.GeoDataFrame], random: Any
+) -> None:
+    """Of zones, parents and subjects; of zones that overlap it says which is counted, so there are none."""
+    drawings, subjects = city
+    layers = {code: frame[~frame["code"].str.endswith("x")] for code, frame in drawings.items()}
+    assume(all(shapely.coverage_is_valid(frame.geometry.to_numpy()) for frame in layers.values()))
+    west, south, east, north = next(iter(layers.values())).total_bounds
+    middle = round((west + east) / 2, 8)
+    parents = gpd.GeoDataFrame(
+        geometry=[box(west, south, middle, north), box(middle, south, east, north)], crs="EPSG:4490"
+    )
+
+    def mixed(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        return frame.iloc[random.sample(range(len(frame)), len(frame))]
+
+    profile = FusionProfile(households=(20.0, 60.0))
+    one = fuse(layers, subjects=subjects, parents=parents, profile=profile)
+    turned = {code: mixed(frame) for code, frame in layers.items()}
+    other = fuse(turned, subjects=mixed(subjects), parents=mixed(parents), profile=profile)
+    for frame in ("cells", "crosswalk", "conflicts", "proposal"):
+        pd.testing.assert_frame_equal(pd.DataFrame(getattr(one, frame)), pd.DataFrame(getattr(other, frame)))
 
 
 def test_choices_that_name_nothing_are_refused() -> None:
@@ -358,6 +493,10 @@ def test_choices_that_name_nothing_are_refused() -> None:
         fuse(layers, leading="party", pins={0: "Z"})
     with pytest.raises(ZonesError, match="单元编号不存在"):
         fuse(layers, leading="party", pins={99: "A"})
+    with pytest.raises(ZonesError, match="单元编号不存在"):
+        fuse(layers, leading="party", pins={True: "A"})
+    with pytest.raises(ZonesError, match="网格不存在：7、Z"):
+        fuse(layers, leading="party", pins={0: 7, 1: "Z"})  # type: ignore[dict-item]
 
 
 @pytest.fixture(scope="module")

@@ -280,7 +280,7 @@ def test_a_zone_thinner_than_coordinates_can_say_is_refused() -> None:
     thin = drawn("AB").set_geometry(
         [box(121, 31, 121 + 1e-9, 31.1), box(121, 31, 121.1, 31.1)], crs="EPSG:4490"
     )
-    with pytest.raises(ZonesError, match="没有面积的网格 A"):
+    with pytest.raises(ZonesError, match="没有面积：A"):
         fuse({"party": thin, "order": drawn("XY")})
 
 
