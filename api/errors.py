@@ -21,7 +21,7 @@ from api.store.errors import (
     PublishedError,
     SchemaError,
 )
-from api.store.plans import ClosedError, StaleError
+from api.store.plans import ClosedError, MadeError, StaleError
 from api.store.refusals import (
     AddressNotFoundError,
     ForbiddenError,
@@ -67,6 +67,7 @@ STATUS: Final[tuple[tuple[type[GeoError], int, str], ...]] = (
     (DuplicateError, 409, "已经存在"),
     (PublishedError, 409, "版本已发布"),
     (NotPublishableError, 409, "不能发布"),
+    (MadeError, 409, "修改已经保存"),
     (StaleError, 409, "方案已被他人修改"),
     (ClosedError, 409, "方案不能修改"),
     (RefusedError, 422, "修改被拒绝"),
@@ -167,6 +168,7 @@ def problem_of(error: GeoError) -> JSONResponse:
         more["near_misses"] = error.near_misses
     if isinstance(error, StaleError):
         more |= {"revision": error.revision, "changes": jsonable_encoder(error.changes)}
+        more["made"] = isinstance(error, MadeError)
     if isinstance(error, RefusedError) and error.place is not None and not error.place.is_empty:
         more["place"] = json.loads(shapely.to_geojson(error.place))
     if isinstance(error, TooManyRequestsError):

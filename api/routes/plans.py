@@ -33,6 +33,14 @@ class NewEdit(RequestBody):
 
     revision: Annotated[int, Field(ge=0, le=2**62, description="the revision that the planner saw")]
     edit: Edit
+    key: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[!-~]{1,64}$",
+            description="made up by the caller, another for each edit: sent again with it, an edit is made once",
+            examples=["1795357495216.4f1c2a"],
+        ),
+    ] = None
     reason: Annotated[Text, Field(max_length=500)] = ""
 
 
@@ -46,6 +54,7 @@ class ChangeEntry(AnswerBody):
     """One edit as it was made."""
 
     revision: int
+    key: str | None = Field(description="made up by who sent it", examples=["1795357495216.4f1c2a"])
     operation: str = Field(examples=["merge"])
     reason: str
     undone: bool
@@ -116,7 +125,10 @@ def preview(
 def edit(
     number: PlanNumber, body: NewEdit, session: Transaction, caller: SignedIn, services: AppServices
 ) -> Response:
-    """做一次修改，返回变动的网格、指标、提示和迁移情况。修订号过期时返回 409。需要规划员角色。"""
+    """做一次修改，返回变动的网格、指标、提示和迁移情况。
+
+    修订号过期时返回 409；带上自编的 key，重发也只做一次。需要规划员角色。
+    """
     memberships.plan_for_editor(session, caller, number)
     answer = drafts.edit(
         session,
@@ -124,6 +136,7 @@ def edit(
         number,
         body.edit.change,
         revision=body.revision,
+        key=body.key,
         reason=body.reason,
         author=caller.account_id,
     )

@@ -101,6 +101,7 @@ def edit(
     make: Callable[[Draft], Change],
     *,
     revision: int,
+    key: str | None = None,
     reason: str = "",
     author: int | None = None,
 ) -> Answer:
@@ -118,11 +119,15 @@ def edit(
         The operation: draft to change.
     revision
         The revision that the planner saw.
+    key
+        Made up by the sender: an edit that is sent again, because its answer was lost, is made once.
     reason, author
         Why and who, kept with the change.
 
     Raises
     ------
+    MadeError
+        The plan has an edit of this key already, though it may have been undone since.
     StaleError
         Somebody else edited in between.
     ClosedError
@@ -130,7 +135,7 @@ def edit(
     RefusedError
         The change would break law 1, or use a retired code again.
     """
-    plan = open_plan(session, number, revision)
+    plan = open_plan(session, number, revision, key)
     room = rooms.enter(session, plan)
     change = make(room.draft)
     lineages.refuse_retired(session, plan, room.draft, change)
@@ -140,6 +145,7 @@ def edit(
             plan_id=plan.id,
             revision=plan.revision + 1,
             touched=plan.revision + 1,
+            key=key,
             operation=change.operation,
             reason=reason,
             made_by=author,

@@ -44,6 +44,19 @@ class StaleError(StoreError, ValueError):
         self.changes = changes
 
 
+class MadeError(StaleError):
+    """An edit that was made already: its answer was lost, or somebody else sent it too."""
+
+    def __init__(self, revision: int, changes: list[dict[str, Any]]) -> None:
+        super(StaleError, self).__init__(
+            "这次修改已经保存，没有重复执行。",
+            "this edit was made already and is not made again",
+            remedy="请取回方案最新的内容。",
+        )
+        self.revision = revision
+        self.changes = changes
+
+
 class ClosedError(StoreError, ValueError):
     """An edit of a plan that is published or archived, or an undo of nothing."""
 
@@ -225,10 +238,10 @@ def reopen_plan(session: Session, number: int) -> PlanInfo:
 
 
 def history(session: Session, number: int, since: int = 0) -> list[dict[str, Any]]:
-    """List the changes of a plan after a revision, oldest first: operation, reason, who, when, undone, zones."""
+    """List the changes of a plan after a revision, oldest first: key, operation, reason, who, when, undone, zones."""
     rows = session.execute(
         text(
-            """SELECT c.revision, c.operation, c.reason, c.undone, a.display_name AS made_by, c.made_at,
+            """SELECT c.revision, c.key, c.operation, c.reason, c.undone, a.display_name AS made_by, c.made_at,
                       jsonb_path_query_array(c.put, '$[*].code') AS put,
                       jsonb_path_query_array(c.delete, '$[*].code') AS deleted
                FROM change c LEFT JOIN account a ON a.id = c.made_by
@@ -283,17 +296,22 @@ def refuse_closed(plan: PlanInfo) -> None:
         )
 
 
-def open_plan(session: Session, number: int, revision: int) -> PlanInfo:
+def open_plan(session: Session, number: int, revision: int, key: str | None = None) -> PlanInfo:
     """Return a plan that is open and at this revision, kept from others until the transaction ends.
 
     Raises
     ------
+    MadeError
+        The plan has an edit of this key.
     StaleError
         Somebody else edited in between.
     ClosedError
         The plan is published or archived.
     """
     plan = get_plan(session, number, lock=True)
+    made = select(models.Change.id).where(models.Change.plan_id == number, models.Change.key == key)
+    if key is not None and session.scalar(made) is not None:
+        raise MadeError(plan.revision, history(session, number, since=revision))
     refuse_closed(plan)
     if plan.revision != revision:
         raise StaleError(plan.revision, history(session, number, since=revision))

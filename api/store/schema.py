@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
-HEAD = "0010"
+HEAD = "0011"
 """Newest revision. Stated here so that an ordinary start need not import Alembic; a test compares it."""
 
 POSTGIS_MIN = (3, 3)

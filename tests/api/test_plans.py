@@ -91,6 +91,26 @@ def test_a_stale_edit_is_told_what_changed(planner, plan) -> None:
     assert grids(planner, plan)["310112103002122"]["name"] == "东北网格"
 
 
+def test_an_edit_that_is_sent_again_with_its_key_is_made_once(planner, plan) -> None:
+    body = {"revision": 0, "edit": SPLIT, "key": "1795357495216.4f1c2a"}
+    path = f"/api/plans/{plan}/edits"
+    assert planner.post(path, json=body).status_code == 200
+    for revision in (0, 1):
+        again = planner.post(path, json={**body, "revision": revision})
+        assert (again.status_code, again.json()["made"], again.json()["revision"]) == (409, True, 1)
+    # Also when it was taken back since; another edit has another key, or none.
+    planner.post(f"/api/plans/{plan}/undo", json={"revision": 1})
+    assert planner.post(path, json={**body, "revision": 2}).json()["made"]
+    assert planner.post(path, json={**body, "revision": 2, "key": "2"}).status_code == 200
+    assert planner.post(path, json={"revision": 3, "edit": RENAME}).status_code == 200
+    stale = planner.post(path, json={"revision": 3, "edit": RENAME, "key": "3"})
+    assert (stale.status_code, stale.json()["made"]) == (409, False)
+    changes = planner.get(f"/api/plans/{plan}/changes").json()["changes"]
+    assert [change["key"] for change in changes] == ["1795357495216.4f1c2a", "2", None]
+    for key in ("", "a key", "键", "k" * 65):
+        assert planner.post(path, json={**body, "key": key}).status_code == 422
+
+
 def test_a_refusal_says_where_and_what_to_do_and_changes_nothing(planner, plan) -> None:
     short = {**SPLIT, "line": [[121.4045, 31.0599], [121.4046, 31.065]]}
     refused = edited(planner, plan, 0, short)

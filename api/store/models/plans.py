@@ -115,6 +115,7 @@ class Change(Base):
     id: Mapped[int] = identity()
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"))
     revision: Mapped[int]
+    key: Mapped[str | None] = mapped_column(comment="made up by who sent the edit; NULL without one")
     operation: Mapped[str]
     put: Mapped[list[dict[str, Any]]]
     delete: Mapped[list[dict[str, Any]]]
@@ -129,7 +130,7 @@ class Change(Base):
     )
     made_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     made_at: Mapped[datetime] = now()
-    __table_args__ = (UniqueConstraint("plan_id", "revision"),)
+    __table_args__ = (UniqueConstraint("plan_id", "revision"), UniqueConstraint("plan_id", "key"))
 
 
 class RuleProfile(Base):

@@ -214,10 +214,11 @@ export const planZones = (number, level, since) =>
  * @param {number} number
  * @param {number} revision
  * @param {import("./contract").Edit} edit
+ * @param {string} key another for each edit: sent again with it, an edit is made once
  * @returns {Promise<import("./contract").PlanAnswer>}
  */
-export const editPlan = (number, revision, edit) =>
-  ask(`/api/plans/${number}/edits`, { method: "POST", body: { revision, edit } });
+export const editPlan = (number, revision, edit, key) =>
+  ask(`/api/plans/${number}/edits`, { method: "POST", body: { revision, edit, key } });
 
 /**
  * @param {number} number

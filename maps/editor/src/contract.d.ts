@@ -259,6 +259,7 @@ export interface Move {
 
 export interface PlanChange {
   revision: number;
+  key: string | null;
   operation: string;
   reason: string;
   undone: boolean;
@@ -411,6 +412,8 @@ export interface ProblemDocument {
   place?: Geometry;
   /** The plan's revision, when an edit was made on an older one. */
   revision?: number;
+  /** Whether that very edit was made already. */
+  made?: boolean;
 }
 
 export type Geometry =

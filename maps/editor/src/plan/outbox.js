@@ -5,52 +5,54 @@ import { touchedBy } from "./changes.js";
 /**
  * @typedef {import("../contract").Edit} Edit
  * @typedef {import("../contract").PlanZone} PlanZone
- * @typedef {import("../contract").PlanChange} PlanChange
  * @typedef {import("../contract").Geometry} Geometry
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Kept what keeps edits
  */
 
 /**
  * @typedef {object} Item
- * @property {string} id
+ * @property {string} id sorts in the order of making; the service knows the edit by it
  * @property {Edit} edit
  * @property {Pick<PlanZone, "code" | "name" | "kind" | "parent" | "geometry">[]} before the zones that it is about, as
  *   the planner saw them
- * @property {number | null} sentOn revision of the first sending; null when it was never sent
- * @property {boolean} late whether a sending went unanswered, so that it may have been made all the same
  */
 
 const PREFIX = "onegrid.outbox";
 
-/** What one account has not yet had answered about one plan. */
+/**
+ * What one account has not yet had answered about one plan: an entry of the storage for each edit, so that pages that
+ * write at the same time overwrite nothing of each other's.
+ */
 export class Outbox {
   /**
-   * @param {Pick<Storage, "getItem" | "setItem" | "removeItem">} storage
+   * @param {Kept} storage
    * @param {string} account
    * @param {number} plan
    */
   constructor(storage, account, plan) {
     this.storage = storage;
     this.plan = plan;
-    this.key = `${PREFIX}.${account}.${plan}`;
+    this.key = `${PREFIX}/${encodeURIComponent(account)}/${plan}`;
     /** @type {Item[]} */
-    this.items = read(storage, this.key).map((item) => ({ ...item, late: item.sentOn !== null }));
+    this.items = this.#stored();
     /** Items that this page added: their planner is looking at it. @type {Set<string>} */
     this.own = new Set();
-    /** Whether the storage has what this page knows. */
-    this.kept = true;
+    /** Items that the storage had no room for: they are kept as long as the page is open. @type {Set<string>} */
+    this.unkept = new Set();
   }
 
   /**
-   * Takes over what other pages of the same account have added, noted and crossed out. Only who holds the lock of
-   * sending may call it: nobody else is sending then, so that what was sent and not crossed out went unanswered.
+   * Takes over what other pages of the same account have added and crossed out. Only who holds the lock of sending may
+   * call it.
    *
    * @returns {boolean} whether others changed anything
    */
   sync() {
-    if (!this.kept) return false;
     const mine = new Map(this.items.map((item) => [item.id, item]));
     const before = this.items.map(({ id }) => id).join();
-    this.items = read(this.storage, this.key).map((item) => Object.assign(mine.get(item.id) ?? item, item, { late: item.sentOn !== null }));
+    const stored = this.#stored().map((item) => Object.assign(mine.get(item.id) ?? item, item));
+    const unkept = this.items.filter(({ id }) => this.unkept.has(id) && !stored.some((item) => item.id === id));
+    this.items = [...stored, ...unkept].sort(byTime);
     return this.items.map(({ id }) => id).join() !== before;
   }
 
@@ -60,23 +62,27 @@ export class Outbox {
     const before = zones
       .filter(({ code }) => touched.has(code))
       .map(({ code, name, kind, parent, geometry }) => ({ code, name, kind, parent, geometry }));
-    const item = { id: `${Date.now()}.${Math.random()}`, edit, before, sentOn: null, late: false };
+    // After those that wait, also where two are made at once or the clock was set back.
+    const waiting = [...this.items, ...this.#stored()];
+    const time = Math.max(Date.now(), ...waiting.map(({ id }) => Number.parseInt(id, 10) + 1));
+    const item = { id: `${time}.${Math.random().toString(36).slice(2)}`, edit, before };
     this.own.add(item.id);
     this.items = [...this.items, item];
-    this.#keep((stored) => [...stored, item]);
+    this.#keep(item);
     return item;
   }
 
   /** @param {Item} item @param {Partial<Item>} change */
   note(item, change) {
     Object.assign(item, change);
-    this.#keep((stored) => stored.map((one) => (one.id === item.id ? item : one)));
+    if (this.items.includes(item)) this.#keep(item);
   }
 
   /** @param {Item} item */
   remove(item) {
     this.items = this.items.filter((one) => one.id !== item.id);
-    this.#keep((stored) => stored.filter((one) => one.id !== item.id));
+    this.unkept.delete(item.id);
+    this.storage.removeItem(`${this.key}/${item.id}`);
   }
 
   /** What an edit of one's own has changed is no news for those that wait behind it.
@@ -94,59 +100,44 @@ export class Outbox {
           return zone ? { code: zone.code, name: zone.name, kind: zone.kind, parent: zone.parent, geometry: zone.geometry } : was;
         });
     }
-    const mine = new Map(this.items.map((item) => [item.id, item]));
-    this.#keep((stored) => stored.map((one) => mine.get(one.id) ?? one));
+    for (const item of this.items) this.#keep(item);
   }
 
-  /** Changes what is stored, which may hold more than this page knows of.
-   * @param {(stored: Item[]) => Item[]} change
-   */
-  #keep(change) {
+  /** @param {Item} item */
+  #keep(item) {
     try {
-      const items = this.kept ? change(read(this.storage, this.key)) : this.items;
-      if (items.length === 0) this.storage.removeItem(this.key);
-      else this.storage.setItem(this.key, JSON.stringify(items));
-      this.kept = true;
+      this.storage.setItem(`${this.key}/${item.id}`, JSON.stringify(item));
+      this.unkept.delete(item.id);
     } catch {
-      // A full or forbidden storage: the edits are kept as long as the page is open.
-      this.kept = false;
+      this.unkept.add(item.id); // a full or forbidden storage
+    }
+  }
+
+  /** @returns {Item[]} in the order of making */
+  #stored() {
+    const { storage } = this;
+    try {
+      return Array.from({ length: storage.length }, (_, place) => storage.key(place) ?? "")
+        .filter((key) => key.startsWith(`${this.key}/`))
+        .flatMap((key) => read(storage.getItem(key)))
+        .sort(byTime);
+    } catch {
+      return [];
     }
   }
 }
 
-/** @param {Pick<Storage, "getItem">} storage @param {string} key @returns {Item[]} */
-function read(storage, key) {
+/** @param {Item} a @param {Item} b */
+const byTime = (a, b) => (a.id < b.id ? -1 : Number(a.id > b.id));
+
+/** @param {string | null} kept @returns {Item[]} none if it is no item */
+function read(kept) {
   try {
-    const kept = JSON.parse(storage.getItem(key) ?? "[]");
-    return Array.isArray(kept) ? kept : [];
+    const item = JSON.parse(kept ?? "null");
+    return typeof item?.id === "string" ? [item] : [];
   } catch {
     return [];
   }
-}
-
-/** What the service calls an operation in its history. @param {Edit} edit */
-const operationsOf = (edit) => (edit.operation === "describe" ? ["rename", "staff"] : [edit.operation]);
-
-/**
- * Whether an edit whose answer was lost is among the changes that were made since: the same operation, by the same
- * person, on the same zones.
- *
- * @param {Item} item
- * @param {PlanChange[]} changes after the revision that it was sent on
- * @param {string} person display name of who sent it
- */
-export function wasMade(item, changes, person) {
-  if (!item.late || item.sentOn === null) return false;
-  const { sentOn, edit, before } = item;
-  const codes = before.map(({ code }) => code);
-  if ("code" in edit) codes.push(edit.code);
-  return changes.some(
-    (change) =>
-      change.revision > sentOn &&
-      change.made_by === person &&
-      operationsOf(edit).includes(change.operation) &&
-      codes.every((code) => change.put.includes(code) || change.deleted.includes(code)),
-  );
 }
 
 /**

@@ -5,7 +5,7 @@ import * as api from "../api.js";
 import { t } from "../language.js";
 import { bboxOf } from "../shapes.js";
 import { changedByOthers, withFreeCodes } from "./changes.js";
-import { Outbox, sketchOf, wasMade } from "./outbox.js";
+import { Outbox, sketchOf } from "./outbox.js";
 
 /**
  * @typedef {import("../contract").Edit} Edit
@@ -75,8 +75,11 @@ export class Sending {
     return this.bench.inTurn(() => this.#alone(() => this.#sendAll()));
   }
 
-  /** Acts while no other page of the account sends edits of this plan: pages share what waits, and none may be sent
-   * twice. Browsers have locks on secure addresses only; elsewhere each page goes by itself.
+  /**
+   * Acts while no other page of the account sends edits of this plan: pages share what waits. Browsers have locks on
+   * secure addresses only; elsewhere each page goes by itself. Either way the service makes none twice: what one page
+   * has written down another may see a little later.
+   *
    * @param {() => Promise<void>} act
    */
   async #alone(act) {
@@ -100,7 +103,6 @@ export class Sending {
       } catch (error) {
         if (!(error instanceof api.Problem) || error.status === 401) throw error;
         if (isUnreachable(error)) {
-          outbox.note(item, { late: item.sentOn !== null });
           this.#say();
           for (const one of outbox.items) this.bench.putAway(this.hands.get(one));
           this.timer ||= window.setTimeout(() => void this.soon(), AGAIN_MS);
@@ -138,11 +140,13 @@ export class Sending {
   async #send(outbox, item) {
     for (;;) {
       const { plan } = this.bench.store.state;
-      if (!plan || (await this.#isMade(item))) return;
+      if (!plan) return;
       const now = await this.#zonesNow(item.edit.level);
       const codes = item.before.map(({ code }) => code);
       const others = changedByOthers(codes, /** @type {PlanZone[]} */ (item.before), now);
       if (others.length > 0) {
+        // The change may be this edit itself, whose answer was lost.
+        if ((await api.planChanges(plan.id)).some(({ key }) => key === item.id)) return this.bench.putAway(this.hands.get(item));
         const lead = t("stale.lead", others.join("、"));
         const again = await this.bench.ask({ title: t("stale.title"), lead, fields: [], ok: t("stale.again") });
         if (!again) return this.bench.actions.map.restorePlan();
@@ -150,28 +154,18 @@ export class Sending {
       const taken = new Set(now.map(({ code }) => code));
       const edit = withFreeCodes(item.edit, taken, (beside, count) => this.bench.propose(beside, count));
       const revision = this.bench.store.state.plan?.revision ?? plan.revision;
-      outbox.note(item, { edit, before: now.filter(({ code }) => codes.includes(code)), sentOn: item.sentOn ?? revision });
+      outbox.note(item, { edit, before: now.filter(({ code }) => codes.includes(code)) });
       try {
-        const answer = await api.editPlan(plan.id, revision, edit);
+        const answer = await api.editPlan(plan.id, revision, edit, item.id);
         outbox.carry(answer);
         this.bench.accept(answer, edit, this.hands.get(item));
         return this.bench.putAway(this.hands.get(item));
       } catch (error) {
         if (!isStale(error)) throw error;
         await this.bench.refresh();
-        // Refused for certain: only a sending that went unanswered may have been made all the same.
-        if (!item.late) outbox.note(item, { sentOn: null });
+        if (error.document.made) return this.bench.putAway(this.hands.get(item));
       }
     }
-  }
-
-  /** Whether an edit whose answer was lost has been made. @param {Item} item */
-  async #isMade(item) {
-    const { plan, me } = this.bench.store.state;
-    if (!item.late || item.sentOn === null || !plan || plan.revision <= item.sentOn) return false;
-    if (wasMade(item, await api.planChanges(plan.id), me?.display_name ?? "")) return true;
-    this.outbox?.note(item, { sentOn: null, late: false });
-    return false;
   }
 
   /** Zones of a level as the page knows them, or else as the service has them. @param {string} level */
@@ -184,6 +178,6 @@ export class Sending {
 /** @param {api.Problem} error */
 const isUnreachable = ({ status }) => status === 0 || (status >= 502 && status <= 504);
 
-/** @param {unknown} error */
+/** @param {unknown} error @returns {error is api.Problem} */
 export const isStale = (error) =>
   error instanceof api.Problem && error.status === 409 && error.document.revision !== undefined;
