@@ -127,10 +127,11 @@ class SeenCodes:
 
 
 def as_text(values: pd.Series[Any]) -> pd.Series[str]:
-    """Return a column as stripped text, missing where empty; whole floats lose their ``.0``."""
+    """Return a column as stripped text, missing where empty or infinite; whole floats lose their ``.0``."""
     missing = values.isna()
     if pd.api.types.is_float_dtype(values.dtype):
-        whole = ~missing & (values == values.round())
+        missing |= np.isinf(values)
+        whole = ~missing & (values == values.round()) & (values.abs() < _WHOLE_NUMBERS_END)
         texts = values.astype("str")
         texts[whole] = values[whole].astype("int64").astype("str")
     else:

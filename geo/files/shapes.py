@@ -81,9 +81,9 @@ def parse_shapes(
     empty = cells == ""
     texty = ~(curved | json_like | hex_like | empty)
     shapes[json_like] = shapely.from_geojson(cells[json_like], on_invalid="ignore")
-    shapes[hex_like] = shapely.from_wkb(cells[hex_like], on_invalid="ignore")
-    named |= {str(number) for number in set(shapely.get_srid(shapes[hex_like])) if number > 0}
-    with np.errstate(invalid="ignore"):  # NaN for a coordinate: reported below, with its row
+    with np.errstate(invalid="ignore"):  # NaN for a coordinate: reported with its row when shapes are checked
+        shapes[hex_like] = shapely.from_wkb(cells[hex_like], on_invalid="ignore")
+        named |= {str(number) for number in set(shapely.get_srid(shapes[hex_like])) if number > 0}
         plain = [_SRID_TEXT.sub("", cell) for cell in cells[texty]]
         shapes[texty] = shapely.from_wkt(plain, on_invalid="ignore")
     if len(named) > 1:
@@ -243,7 +243,7 @@ def check_shapes(
     if heights.any():
         ref.warnings.append("几何带有高程（Z）或量测值（M），已舍去，只保留平面坐标。")
         shapes = shapely.force_2d(shapes)
-    shapes = _unwrap(shapes)
+    shapes = _reject_nowhere(_unwrap(shapes), rows, column, faults)
     shapes = _reject_types(shapes, rows, kind, column, faults)
     bounds = shapely.bounds(shapes)
     ref.examine(bounds[:, [0, 2]].ravel(), bounds[:, [1, 3]].ravel(), (column, column), faults)
@@ -276,6 +276,21 @@ def check_shapes(
         "请核对图形与坐标系。",
     )
     return _blank(moved, gone)
+
+
+def _reject_nowhere(shapes: Shapes, rows: Rows, column: str, faults: FaultList) -> Shapes:
+    """Report coordinates that are no numbers, which bounds pass over."""
+    xy, of = shapely.get_coordinates(shapes, return_index=True)
+    nowhere = np.zeros(len(shapes), dtype=bool)
+    nowhere[of[~np.isfinite(xy).all(axis=1)]] = True
+    faults.add(
+        rows[nowhere],
+        column,
+        _types(shapes[nowhere]),
+        "坐标不是有限的数（NaN 或无穷大）",
+        "请修正这个图形的坐标。",
+    )
+    return _blank(shapes, nowhere)
 
 
 def _reject_wide(shapes: Shapes, rows: Rows, column: str, ref: Reference, faults: FaultList) -> Shapes:

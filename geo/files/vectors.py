@@ -217,7 +217,8 @@ def _features(
 
 
 def _from_wkb(wkb: NDArray[np.object_]) -> tuple[NDArray[np.object_], dict[int, str]]:
-    geometry = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+    with np.errstate(invalid="ignore"):  # NaN for a coordinate: reported with its row when shapes are checked
+        geometry = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
     given = np.array([cell is not None for cell in wkb], dtype=bool)
     return geometry, {int(i): UNBUILDABLE for i in np.flatnonzero(given & shapely.is_missing(geometry))}
 

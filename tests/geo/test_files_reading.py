@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import box
 
 from geo.crs import from_internal
 from geo.errors import (
@@ -26,8 +28,6 @@ from geo.files import read, read_chunks, write, write_rejected
 from geo.files.encodings import line_kind
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
     from geo.records import Place
 
 HEADER = "编码,类别,名称,地址,人数,经度,纬度,备注"
@@ -257,6 +257,45 @@ def test_bad_geometries(tmp_path: Path, geometry: str, problem: str) -> None:
     assert len(faults) == 1
     assert problem in faults["problem"][0]
     assert faults["row"][0] == 2
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("suffix", [".gpkg", ".csv", ".parquet"])
+def test_coordinates_that_are_no_numbers_are_reported_with_their_row(
+    tmp_path: Path,
+    suffix: str,
+    number: float,
+    lenient: bool,  # noqa: FBT001
+) -> None:
+    """Also where rings that cross themselves are let through: no check could say where such a zone lies."""
+    corner = np.array((121.41, 31.07))
+    shapes = [box(121.4, 31.06, 121.41, 31.07), box(121.41, 31.06, 121.42, 31.07)]
+    shapes[1:] = [
+        shapely.transform(each, lambda xy: np.where((xy == corner).all(axis=1)[:, None], number, xy))
+        for each in shapes[1:]
+    ]
+    path = tmp_path / f"zones{suffix}"
+    frame = gpd.GeoDataFrame({"code": ["A", "B"], "name": ["一", "二"]}, geometry=shapes, crs="EPSG:4490")
+    if suffix == ".csv":
+        pd.DataFrame(frame.to_wkb(hex=True)).to_csv(path, index=False)
+    elif suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_file(path)
+    with pytest.raises(BadRecordsError) as caught:
+        read(path, "zones", declared="EPSG:4490", level="grid", lenient=lenient)
+    faults = caught.value.faults
+    assert faults["row"].tolist() == [3 if suffix == ".csv" else 2]
+    assert "不是有限的数" in faults["problem"][0]
+
+
+def test_codes_that_are_infinite_are_missing_and_huge_ones_text(tmp_path: Path) -> None:
+    shapes = [box(121.4, 31.06, 121.41, 31.07)] * 2
+    frame = gpd.GeoDataFrame({"code": [np.inf, 1e20], "name": ["一", "二"]}, geometry=shapes, crs="EPSG:4490")
+    frame.to_file(tmp_path / "zones.gpkg")
+    faults = _faults(tmp_path / "zones.gpkg", "zones", level="grid")
+    assert (faults["row"][0], faults["column"][0]) == (1, "code")
 
 
 def test_heights_are_dropped_and_said(tmp_path: Path) -> None:
