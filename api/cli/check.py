@@ -10,6 +10,8 @@ import typer
 
 from api.cli.console import out, progress_bar, say, table
 from api.cli.sources import (
+    IN_DATABASE,
+    OF_FILES,
     Boundary,
     Declared,
     Exceptions,
@@ -22,15 +24,17 @@ from api.cli.sources import (
     level_code,
     read_area,
     read_areas,
+    read_streets,
     read_subjects,
     read_zones,
     refuse_same_file,
     save,
 )
-from api.cli.usage import FAULTY
+from api.cli.usage import FAULTY, refuse_idle
 from api.store import checks
 from api.store.engine import session
 from api.store.findings import FAULT_NAMES
+from geo import files
 from geo.coverage import find_faults
 from geo.records import LEVELS
 
@@ -43,6 +47,7 @@ SEVERITY_NAMES = {"error": "错误", "warning": "提示"}
 
 
 def check(  # noqa: PLR0913  options of a command
+    context: typer.Context,
     source: Annotated[str, typer.Argument(help="版本号 (或辖区编码，取其最新版本)，或网格文件")],
     *,
     limit: Annotated[int, typer.Option(help="最多列出几处", min=0)] = 30,
@@ -61,11 +66,16 @@ def check(  # noqa: PLR0913  options of a command
     exceptions: Exceptions = None,
     subjects: Subjects = None,
     subjects_declared: SubjectsDeclared = None,
+    streets: Annotated[
+        Path | None, typer.Option(help="文件: 不应穿过网格的高速、铁路、河流 (道路文件里只看这几类)")
+    ] = None,
 ) -> None:
     """Find the faults of every level of a version, or of the zones of a file."""
+    if output is not None:
+        files.require_writable(output)
     if is_file(source):
         path, reading = Path(source), Reading(declared, table_name, level)
-        refuse_same_file(output, path, boundary, parents, exceptions, subjects)
+        refuse_same_file(output, path, boundary, parents, exceptions, subjects, streets)
         with progress_bar(f"检查 {path.name}") as progress:
             progress(0.0, "读取网格")
             zones = read_zones(path, reading, lenient=True)
@@ -77,14 +87,17 @@ def check(  # noqa: PLR0913  options of a command
                 parents=None if parents is None else read_zones(parents, others),
                 exceptions=read_areas(exceptions, others),
                 subjects=read_subjects(subjects, replace(others, declared=subjects_declared)),
+                barriers=read_streets(streets, others),
                 noun=LEVELS[zones["level"].iloc[0]].name,
             )
         title = path.name
         faults.insert(0, "number", range(1, len(faults) + 1))
         faults.insert(1, "level", zones["level"].iloc[0])
-        if len(faults) and output is None:
-            output = path.with_name(f"{path.stem}.faults.gpkg")
+        usual = path.with_name(f"{path.stem}.faults.gpkg")
+        if output is None and (len(faults) or usual.exists()):  # what an earlier check found is no longer so
+            output = usual
     else:
+        refuse_idle(context, OF_FILES, "只用于文件", IN_DATABASE)
         with progress_bar(f"检查 {source}") as progress, session() as opened:
             level = level_code(opened, source, level)
             title = checks.check(opened, source, progress).version

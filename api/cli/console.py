@@ -155,7 +155,9 @@ def table(
     """Return a table; columns from the ``numbers``-th on are right-aligned, integers get thousands separators."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for position, header in enumerate(headers):
-        made.add_column(header, justify="right" if numbers is not None and position >= numbers else "left")
+        right = numbers is not None and position >= numbers
+        # Chinese has no spaces: a sentence that is longer than its column goes on in the next line, whole.
+        made.add_column(header, justify="right" if right else "left", overflow="fold")
     for row in rows:
         made.add_row(*(_cell(value) for value in row))
     return made

@@ -18,6 +18,7 @@ from api.cli.sources import (
     is_file,
     read_area,
     read_polygons,
+    read_streets,
     read_subjects,
     read_zones,
     refuse_same_file,
@@ -28,8 +29,7 @@ from api.store import adoptions, audit, fusions, plans, stored_fusions
 from api.store.engine import session
 from api.store.refusals import InvalidRequestError
 from api.store.versions import get_version
-from geo import files
-from geo.errors import FileFormatError, MixedReferenceError, UndeclaredReferenceError
+from geo.errors import FileFormatError, MixedReferenceError
 from geo.fusion import KINDS, Fusion, FusionProfile
 from geo.fusion import fuse as fuse_layers
 from geo.records import LAYER_NAMES
@@ -113,7 +113,7 @@ def fuse(  # noqa: PLR0913  options of a command
                 boundary=read_area(boundary, others),
                 estates=read_polygons(estates, others),
                 buildings=read_polygons(buildings, others),
-                streets=_streets(streets, declared),
+                streets=read_streets(streets, others),
                 subjects=read_subjects(subjects, replace(others, declared=subjects_declared)),
                 parents=None if within is None else read_zones(Path(within), others),
                 leading=leading,
@@ -270,15 +270,6 @@ def _own_zones(name: str, path: Path, reading: Reading) -> gpd.GeoDataFrame:
             error.en,
             remedy=f"文件里有几个图层或层级时取名为“{name}”的那个: 请让条线与它同名，或另存为单独的文件。",
         ) from error
-
-
-def _streets(path: Path | None, declared: str | None) -> gpd.GeoDataFrame | None:
-    if path is None:
-        return None
-    try:
-        return files.read(path, "streets").frame
-    except UndeclaredReferenceError:
-        return files.read(path, "streets", declared=declared).frame
 
 
 def _named_files(sources: list[str]) -> dict[str, Path]:

@@ -12,6 +12,8 @@ import typer
 
 from api.cli.console import out, progress_bar, say, table, warn
 from api.cli.sources import (
+    IN_DATABASE,
+    OF_FILES,
     Boundary,
     Declared,
     Exceptions,
@@ -28,10 +30,12 @@ from api.cli.sources import (
     refuse_same_file,
     save,
 )
+from api.cli.usage import refuse_idle
 from api.store import acceptances, repairs
 from api.store.engine import session
 from api.store.findings import FAULT_NAMES
 from api.store.refusals import InvalidRequestError
+from geo import files
 from geo.coverage import KINDS, STRATEGIES, Guards, propose
 from geo.files.words import LEVEL_WORDS
 
@@ -44,6 +48,7 @@ ALL = "all"
 
 
 def repair(  # noqa: PLR0913  options of a command
+    context: typer.Context,
     source: Annotated[str, typer.Argument(help="版本号 (或辖区编码，取其最新版本)，或网格文件")],
     *,
     accept: Annotated[
@@ -79,12 +84,17 @@ def repair(  # noqa: PLR0913  options of a command
 ) -> None:
     """Propose repairs fault by fault; apply those that are accepted, within guards."""
     if undo:
+        idle = {option.name for option in context.command.params} - {"source", "undo"}
+        refuse_idle(context, idle, "不能与 --undo 合用", "撤销总是撤销全部: 请去掉这些选项。")
         _undo(source)
         return
+    if output is not None:
+        files.require_writable(output)
     strategies = dict(_pair(each, "--strategy") for each in strategy or ())
     decisions = {_number(number): name for number, name in (_pair(each, "--decide") for each in decide or ())}
     order = tuple(name.strip() for name in (priority or "").split(",") if name.strip())
     if not is_file(source):
+        refuse_idle(context, OF_FILES, "只用于文件", IN_DATABASE)
         options = repairs.RepairOptions(
             () if level is None else (LEVEL_WORDS.get(level, level),),
             strategies,
@@ -98,15 +108,18 @@ def repair(  # noqa: PLR0913  options of a command
     _check_kinds(strategies)
     path, others = Path(source), Reading(fallback=declared)
     refuse_same_file(output, path, boundary, parents, exceptions, subjects)
+    if accept is not None:
+        refuse_same_file(_beside(_target(path, output)), exceptions)
     with progress_bar(f"修复 {path.name}") as progress:
         progress(0.0, "读取网格")
         zones = read_zones(path, Reading(declared, table_name, level), lenient=True)
+        excused = read_areas(exceptions, others)
         progress(0.3, f"检查 {len(zones):,} 个网格")
         proposal = propose(
             zones,
             read_area(boundary, others),
             parents=None if parents is None else read_zones(parents, others),
-            exceptions=read_areas(exceptions, others),
+            exceptions=excused,
             subjects=read_subjects(subjects, replace(others, declared=subjects_declared)),
             strategies=strategies,
             # Faults are numbered from 1 on, as `onegrid check` lists them.
@@ -115,12 +128,13 @@ def repair(  # noqa: PLR0913  options of a command
             guards=Guards(max_change, max_gap),
         )
     _check_numbers(decisions, proposal)
-    _finish_file(path, zones, proposal, accept, output)
+    _finish_file(path, proposal, excused, accept, output)
 
 
 def _finish_file(
-    path: Path, zones: gpd.GeoDataFrame, proposal: Proposal, accept: str | None, output: Path | None
+    path: Path, proposal: Proposal, excused: gpd.GeoSeries | None, accept: str | None, output: Path | None
 ) -> None:
+    zones = proposal.zones
     level = str(zones["level"].iloc[0])
     rows = [
         {**row, "number": row["number"] + 1, "level": level, "status": "proposed"}
@@ -145,16 +159,30 @@ def _finish_file(
     known = {row["number"] for row in rows if row["status"] == "proposed"}
     chosen = _chosen(accept, known)
     done = proposal.apply({number - 1 for number in chosen})
-    if output is None:
-        output = path.with_name(f"{path.stem}.repaired.gpkg")
+    output = _target(path, output)
     save({"zones": done.zones, **tables}, output, "zones")
     if output.suffix.lower() == ".xlsx":  # a workbook says what was done, but holds no borders
         save({"zones": done.zones, **tables}, output.with_name(f"{output.stem}.repaired.gpkg"), "zones")
+    if len(done.exceptions):
+        whole = [*(() if excused is None else excused), *done.exceptions]
+        beside = _beside(output)
+        save({"exceptions": gpd.GeoDataFrame(geometry=whole, crs=zones.crs)}, beside, "exceptions")
+        say(f"登记豁免 {len(done.exceptions)} 处；以后检查和修复请加 --exceptions {beside}。")
     say(f"已执行 {len(done.actions)} 处，改动 {len(done.inverse)} 个网格；原文件不变。")
     for row in done.refused.itertuples():
         number = _shown(row.number)
         what = f"{number} 号" if number else f"修复引出的{FAULT_NAMES[row.kind]} ({' '.join(row.codes)}) "
         warn(f"{what}没有执行: {row.reason}")
+
+
+def _target(path: Path, output: Path | None) -> Path:
+    """Return where the repaired zones of a file go."""
+    return output or path.with_name(f"{path.stem}.repaired.gpkg")
+
+
+def _beside(target: Path) -> Path:
+    """Return where the exceptions go that a repair registers, with those known before."""
+    return target.with_name(f"{target.stem}.exceptions.gpkg")
 
 
 def _repair_version(

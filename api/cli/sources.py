@@ -41,6 +41,14 @@ SUFFIXES = (*READABLE, ARCHIVE_SUFFIX, ".pbf", ".osm")
 
 CODES_SHOWN = 5
 
+OF_FILES = (
+    "declared", "table_name", "boundary", "parents", "exceptions", "subjects", "subjects_declared", "streets",
+)  # fmt: skip
+"""Parameters of commands that check and repair which do nothing for a version."""
+
+IN_DATABASE = "版本的边界、上级、豁免、管理对象和道路取自数据库: 请去掉这些选项，或先载入。"
+"""What to do about them."""
+
 Declared = Annotated[
     str | None, typer.Option("--crs", help="文件的坐标系: EPSG:4490、GCJ-02、BD-09 …；文件未注明时必填")
 ]
@@ -162,6 +170,11 @@ def read_areas(path: Path | None, reading: Reading) -> gpd.GeoSeries | None:
 def read_polygons(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | None:
     """Return the polygons of a file (estates, buildings); None without a file."""
     return None if path is None else gpd.GeoDataFrame(geometry=_shapes(path, reading))
+
+
+def read_streets(path: Path | None, reading: Reading) -> gpd.GeoDataFrame | None:
+    """Return the streets, railways and rivers of a file; None without a file."""
+    return None if path is None else _read(path, "streets", reading)
 
 
 def _shapes(path: Path, reading: Reading) -> gpd.GeoSeries:

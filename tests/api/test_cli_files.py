@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from functools import partial
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,12 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
-from shapely import Polygon, box
+from rich.console import Console
+from shapely import LineString, MultiPolygon, Polygon, box
 from typer.testing import CliRunner
 
 from api.cli import app
+from api.cli.console import table
 from api.cli.sources import is_file
 
 if TYPE_CHECKING:
@@ -134,6 +136,70 @@ def test_repair_proposes_first_and_applies_on_request(folder: Path) -> None:
     assert shapely.coverage_is_valid(zones.geometry.to_numpy())
     checked = run("check", "grids.repaired.gpkg", "--table", "zones")
     assert "0 处错误" in checked.output
+
+
+def test_a_check_without_faults_leaves_no_list_of_former_ones(folder: Path) -> None:
+    run("check", "grids.gpkg")
+    frame({"A": box(WEST, SOUTH, A_B, NORTH), "B": box(A_B, SOUTH, EAST, NORTH)}).to_file("grids.gpkg")
+    assert "0 处错误" in run("check", "grids.gpkg").output
+    assert gpd.read_file(folder / "grids.faults.gpkg", layer="faults").empty
+
+
+def test_check_finds_what_lines_of_a_file_cut(folder: Path) -> None:
+    middle = (SOUTH + NORTH) / 2
+    lines = gpd.GeoDataFrame(
+        {"name": ["轨道", "小路"], "kind": ["rail", "residential"]},
+        geometry=[LineString([(WEST, up), (EAST, up)]) for up in (middle, middle + 0.001)],
+        crs="EPSG:4490",
+    )
+    lines.to_file(folder / "lines.gpkg")
+    assert run("check", "grids.gpkg", "--streets", "lines.gpkg").exit_code == 0
+    found = gpd.read_file(folder / "grids.faults.gpkg", layer="faults")
+    assert found["kind"].tolist() == ["overlap", "cut_barrier", "cut_barrier"]
+
+
+def test_a_sentence_that_is_longer_than_its_column_is_printed_whole() -> None:
+    sentence = "网格 01 跨上级：属于 P，有 500 m²，最宽 5.0 米 落在 Q。"
+    console = Console(file=StringIO(), width=34)
+    console.print(table("检查结果", ("号", "说明"), [(1, sentence)]))
+    printed = re.findall(r"│[^│]*│([^│]*)│", console.file.getvalue())
+    assert squeezed("".join(printed)) == squeezed(sentence)
+
+
+def test_gaps_of_a_file_that_are_registered_are_excused_ever_after(folder: Path) -> None:
+    def hole(west: float) -> Polygon:
+        return box(west, SOUTH + 0.001, west + 20 * METRE, SOUTH + 0.0012)
+
+    first, second = hole(WEST + 0.001), hole(WEST + 0.002)
+    holed = box(WEST, SOUTH, A_B, NORTH).difference(MultiPolygon([first, second]))
+    frame({"A": holed, "B": box(A_B, SOUTH, EAST, NORTH)}).to_file(folder / "holes.gpkg")
+    frame({"lake": first}).to_file("lake.gpkg")
+    asked = ("--strategy", "gap=exception", "--exceptions", "lake.gpkg", "--accept", "all")
+    done = run("repair", "holes.gpkg", *asked)
+    assert "登记豁免 1 处" in done.output
+    excused = run("check", "holes.gpkg", "--exceptions", "holes.repaired.exceptions.gpkg")
+    assert "0 处错误，0 处提示" in excused.output
+    gpd.read_file("lake.gpkg").to_file("again.exceptions.gpkg")
+    kept = run(
+        "repair", "holes.gpkg", *asked[:3], "again.exceptions.gpkg", "--accept", "all", "-o", "again.gpkg"
+    )
+    assert kept.exit_code == 1
+    assert "不能写到原文件" in kept.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "monaco-v1", "--boundary", "a.gpkg"), "--boundary 只用于文件"),
+        (("repair", "monaco-v1", "--subjects", "a.gpkg"), "--subjects 只用于文件"),
+        (("repair", "monaco-v1", "--undo", "--accept", "all"), "--accept 不能与 --undo 合用"),
+        (("check", "monaco-v1", "-o", "faults.doc"), "不能写成“.doc”"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(words: tuple[str, ...], said: str) -> None:
+    refused = run(*words)
+    assert refused.exit_code == 1
+    assert said in refused.output
 
 
 def test_a_repair_written_as_a_workbook_keeps_its_borders_beside_it(folder: Path) -> None:
