@@ -26,7 +26,7 @@ from geo.errors import (
     UndeclaredReferenceError,
     UnknownReferenceError,
 )
-from geo.files import read, read_table, write, write_bundle, write_rejected
+from geo.files import read, read_table, write, write_bundle, write_rejected, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -732,8 +732,7 @@ def test_what_fails_while_written_leaves_the_old_file(
         beside.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    name = {".shp": "shapefile"}.get(suffix, suffix[1:])
-    monkeypatch.setattr(f"geo.files.writing._write_{name}", broken)
+    monkeypatch.setitem(writing._WRITERS, suffix, broken)
     with pytest.raises(KeyboardInterrupt):
         write(grids, path)
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
