@@ -91,7 +91,10 @@ def not_mended(code: str) -> Refusal:
 
 def beyond_cap(code: str, change: float, cap: float) -> Refusal:
     """Return the refusal to change a zone by more than a cap (both as shares of its area)."""
+    # As many digits as tell them apart: not "1%, more than 1%".
+    digits = next((count for count in range(4) if f"{change:.{count}%}" != f"{cap:.{count}%}"), 4)
+    share, limit = f"{change:.{digits}%}", f"{cap:.{digits}%}"
     return Refusal(
-        f"网格 {code} 的面积会改变 {change:.0%}，超过上限 {cap:.0%}",
-        f"zone {code} would change by {change:.0%} of its area, more than {cap:.0%}",
+        f"网格 {code} 的面积会改变 {share}，超过上限 {limit}",
+        f"zone {code} would change by {share} of its area, more than {limit}",
     )

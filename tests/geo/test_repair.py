@@ -163,6 +163,14 @@ def test_nothing_changes_by_more_than_the_cap_and_the_next_best_is_tried() -> No
     assert find_faults(done.zones, TERRITORY).empty
 
 
+def test_a_change_just_beyond_the_cap_is_told_from_it() -> None:
+    """b1 draws back by 3.3 of its 286 m: 1.16 or 1.15 percent."""
+    shapes = board()
+    shapes["b1"] = widened(shapes["b1"], -3.3)
+    done = repair(frame(shapes), guards=Guards(max_change=0.0113))
+    assert done.refused.reason[0].endswith("的面积会改变 1.2%，超过上限 1.1%")
+
+
 def test_each_fault_that_the_cap_leaves_is_refused_once() -> None:
     """c1 and c2 reach beyond the territory, and c2 into c1: cut off and given, each would lose too much."""
     shapes = {**board(), "c1": cell(2, 1, 1.1), "c2": cell(2, 1.95, 1.1, 1.05)}
