@@ -148,7 +148,7 @@ def faults_table(version: str, faults: gpd.GeoDataFrame, limit: int) -> Table:
             str(number),
             level,
             f"{FAULT_NAMES.get(kind, kind)} ({SEVERITY_NAMES[severity]})",
-            f"{message} 位置 {place.x:.6f},{place.y:.6f}",
+            message if place.is_empty else f"{message} 位置 {place.x:.6f},{place.y:.6f}",
         )
         for number, level, kind, severity, message, place in zip(
             *columns, shown.geometry.representative_point(), strict=True

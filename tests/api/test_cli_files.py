@@ -114,6 +114,15 @@ def test_check_reports_crossing_rings_and_double_codes_as_faults(folder: Path) -
     assert {"invalid", "duplicate"} <= kinds
 
 
+def test_check_lists_a_zone_too_small_to_have_a_place(folder: Path) -> None:
+    """Two millimetres wide: a fault of the zone, whose geometry is empty."""
+    frame({"A": box(WEST, SOUTH, WEST + 2e-8, SOUTH + 2e-8), "B": box(A_B, SOUTH, EAST, NORTH)}).to_file(
+        folder / "tiny.gpkg"
+    )
+    result = run("check", "tiny.gpkg")
+    assert (result.exit_code, "1 处错误" in result.output) == (0, True), result.output
+
+
 def test_check_against_a_boundary(folder: Path) -> None:
     frame({"T": box(WEST, SOUTH, EAST + 0.002, NORTH)}).to_file(folder / "town.gpkg")
     run("check", "grids.gpkg", "--boundary", "town.gpkg")

@@ -732,7 +732,7 @@ def test_what_fails_while_written_leaves_the_old_file(
         beside.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(writing._WRITERS, suffix, broken)
+    monkeypatch.setitem(writing._WRITERS, suffix, broken)  # noqa: SLF001  by no public name
     with pytest.raises(KeyboardInterrupt):
         write(grids, path)
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
