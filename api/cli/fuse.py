@@ -268,7 +268,8 @@ def _own_zones(name: str, path: Path, reading: Reading) -> gpd.GeoDataFrame:
         raise FileFormatError(
             error.zh,
             error.en,
-            remedy=f"{error.remedy}文件里有几个图层或层级时取名为“{name}”的那个: 请让条线与它同名，或另存为单独的文件。",
+            remedy=f"{error.remedy}文件里有几个图层或层级时，取名为“{name}”的那个: "
+            "请让条线与它同名，或另存为单独的文件。",
         ) from error
 
 
