@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from api.store import audit, bulk, models, stored_fusions
 from api.store.errors import NotFoundError
-from api.store.located import read_footprints, read_located
+from api.store.located import read_everyone, read_footprints
 from api.store.networks import read_streets
 from api.store.progress import Progress, silent
 from api.store.refusals import InvalidRequestError
@@ -114,7 +114,7 @@ def compute_fusion(
         estates=footprints[footprints["kind"] == "estate"],
         buildings=footprints[footprints["kind"] == "building"],
         streets=streets if len(streets) else None,
-        subjects=read_located(session, info.territory_id),
+        subjects=read_everyone(session, info.territory_id),
         parents=parents,
         leading=options.leading,
         pins=options.pins or None,

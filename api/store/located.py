@@ -16,7 +16,10 @@ from geo.crs import INTERNAL_CRS
 from geo.plans.ground import CUT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from sqlalchemy.orm import Session
+
+    from api.store.subject_blocks import Subjects
 
 
 def read_located(session: Session, territory_id: int) -> gpd.GeoDataFrame:
@@ -28,10 +31,27 @@ def read_located(session: Session, territory_id: int) -> gpd.GeoDataFrame:
         Columns ``kind``, ``people`` (Int64, missing where unknown), ``geometry`` (points, EPSG:4490).
     """
     subjects = read_subjects(session, territory_id)
-    placed = subjects.placed
-    people = pd.arrays.IntegerArray(subjects.people[placed].astype(np.int64), subjects.people_unknown[placed])
-    points = shapely.points(subjects.lon[placed], subjects.lat[placed])
-    columns = {"kind": subjects.kind_names[placed], "people": people}
+    return _by_row(subjects, subjects.placed)
+
+
+def read_everyone(session: Session, territory_id: int) -> gpd.GeoDataFrame:
+    """Read all subjects of a territory, by row.
+
+    Returns
+    -------
+    GeoDataFrame
+        As of `read_located`; ``geometry`` is None without a location and infinitely far with an unusable one.
+    """
+    subjects = read_subjects(session, territory_id)
+    return _by_row(subjects, np.ones(len(subjects), dtype=bool))
+
+
+def _by_row(subjects: Subjects, chosen: NDArray[np.bool_]) -> gpd.GeoDataFrame:
+    people = pd.arrays.IntegerArray(subjects.people[chosen].astype(np.int64), subjects.people_unknown[chosen])
+    lon, lat = subjects.lon[chosen], subjects.lat[chosen]
+    points = np.asarray(shapely.points(lon, lat), dtype=object)
+    points[np.isnan(lon)] = None
+    columns = {"kind": subjects.kind_names[chosen], "people": people}
     return gpd.GeoDataFrame(columns, geometry=points, crs=INTERNAL_CRS)
 
 

@@ -58,6 +58,10 @@ def test_a_fusion_is_stored_and_read_back(session: Session, version: str) -> Non
     for column in ("household", "business"):
         assert set(stored.crosswalk.groupby("layer")[column].sum()) == {stored.cells[column].sum()}
     assert stored.cells[["household", "business", "institution"]].to_numpy().sum() == located
+    # who was counted nowhere is told, with the reason
+    assert [(row["kind"], row["reason"], row["count"]) for row in summary["unassigned"]] == [
+        ("household", "no_location", 1)
+    ]
     assert stored.cells["people"].sum() == stored.proposal["people"].sum() == 5
     assert stored.conflicts["kind"].iloc[0] == "overlap"
     assert stored.conflicts["departments"].iloc[0] == ["party"]
