@@ -157,7 +157,7 @@ def at_least_wide(polygons: Geometries, width_m: float) -> Bools:
     wide = _least_radius(polygons) >= width_m / 2
     unsure = ~wide & (shapely.area(polygons) >= np.pi * width_m**2 / 4)
     if unsure.any():
-        wide[unsure] = ~shapely.is_empty(shapely.buffer(polygons[unsure], -width_m / 2, quad_segs=1))
+        wide[unsure] = _fits(polygons[unsure], width_m / 2)
     found: Bools = wide
     return found
 
@@ -195,8 +195,9 @@ def _widths_of_thin(polygons: Geometries) -> Floats:
     return diameters
 
 
-def _fits(polygons: Geometries, radius: Floats) -> Bools:
-    shrunk = shapely.buffer(polygons, -radius, quad_segs=1, join_style="mitre")
+def _fits(polygons: Geometries, radius: Floats | float) -> Bools:
+    # Round about inward corners, as a circle is: a mitre would take more away there.
+    shrunk = shapely.buffer(polygons, -radius, quad_segs=8)
     found: Bools = ~shapely.is_empty(shrunk)
     return found
 

@@ -144,6 +144,15 @@ def test_outside_and_uncovered_along_the_boundary(metres: float) -> None:
     assert "c1" in found.codes[0]
 
 
+def test_a_strip_is_as_wide_as_the_circle_that_fits_into_its_corner() -> None:
+    """c2 draws back by 10 m from both borders of the territory: at the corner a circle reaches further in."""
+    west, south, east, north = cell(2, 2).bounds
+    shapes = {**board(), "c2": shapely.box(west, south, east - 10 * METRE, north - 10 / 110_870)}
+    faults = find_faults(frame(shapes), TERRITORY)
+    assert kinds(faults) == [("uncovered", {"c2", "b2", "c1"})]
+    assert faults.width_m[0] == pytest.approx(20 / (1 + 0.5**0.5), rel=0.02)
+
+
 def test_overlap_that_also_leaves_the_boundary_is_told_apart() -> None:
     """B0 moved east as a whole: it overlaps c0, leaves a slot at a0 and stays inside."""
     shapes = {"a": cell(0, 0), "b": cell(0.9, 0, 1.3)}
