@@ -128,8 +128,8 @@ def assign_files(
     zones
         Zones of the level with ``code``, in lon/lat.
     source
-        A Parquet file or a folder of them (path or URI): ``code``, ``kind`` (optional), and either ``lon`` and
-        ``lat`` in degrees or a GeoParquet geometry (WKB), both in EPSG:4490 or WGS 84.
+        A Parquet file or a folder of them (path or URI): ``code`` (text or integers), ``kind`` (optional), and either
+        ``lon`` and ``lat`` in degrees or a GeoParquet geometry (WKB), both in EPSG:4490 or WGS 84.
     target
         Folder for the answers: one Parquet file per part with ``code, kind, zone, reason``; zone is a zone's code or
         null, reason null or one of ``geo.records.UNASSIGNED_REASONS``.
@@ -152,7 +152,8 @@ def assign_files(
     Raises
     ------
     FileFormatError
-        If the source has no Parquet file or a file of another format, or a file no location or code.
+        If the source has no Parquet file or a file of another format, or a file no location or code, or codes that
+        are neither text nor integers.
     UndeclaredReferenceError
         If a file says that the reference of its geometry is unknown, and none is declared.
     MixedReferenceError
@@ -350,6 +351,12 @@ def _columns(schema: pa.Schema, source: str, declared: str | None) -> tuple[tupl
         raise FileFormatError(
             f"{source} 缺少 code 列。", "the source has no column code", remedy="请补上对象编码列。"
         )
+    if not _is_code(schema.field("code").type):
+        raise FileFormatError(
+            f"{source} 的 code 列不是文字或整数。",
+            "the codes of the source are neither text nor integers",
+            remedy="请把对象编码存成文字；存成小数的长编码已经不准。",
+        )
     kept = ["code", *(["kind"] if "kind" in names else [])]
     if {"lon", "lat"} <= set(names):
         if not all(_is_number(schema.field(name).type) for name in ("lon", "lat")):
@@ -391,6 +398,19 @@ def _require_lonlat(named: str | pyproj.CRS, source: str) -> None:
             "the source is neither in EPSG:4490 nor in WGS 84",
             remedy="请先转换到 EPSG:4490（geo.crs.to_internal），或不用 --engine spark。",
         )
+
+
+def _is_code(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds codes that text can repeat; so does one without any."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_null(kind)
+    )
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -78,8 +78,8 @@ class ZoneIndex:
     **The rule.** A point strictly inside a zone is in it. A point on a border is in the zone immediately
     east of it; where the border runs due east, in the zone north of it (the point counts as moved east by an
     infinitesimal and north by a much smaller one). On an outer border nothing may lie there: then it is in
-    the zone met first when turning anticlockwise from due east, so a point that touches any zone is in one
-    that it touches. Every comparison is that of real arithmetic on the doubles given. Thus in a coverage
+    the zone met first when turning anticlockwise from just past due east, so a point that touches any zone is in
+    one that it touches. Every comparison is that of real arithmetic on the doubles given. Thus in a coverage
     each point is in at most one zone, and in none only if it touches none. Where zones overlap, `locate`
     names the first by row and `locate_all` every one.
 

@@ -148,6 +148,9 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
 
     with pytest.raises(FileFormatError, match="code"):
         attempt(pd.DataFrame({"lon": [1.0], "lat": [1.0]}))
+    for codes in ([310112103001001.0], [["a"]]):  # would be answered as 3.10112103001001e+14, and not at all
+        with pytest.raises(FileFormatError, match="不是文字或整数"):
+            attempt(pd.DataFrame({"code": codes, "lon": [1.0], "lat": [1.0]}))
     with pytest.raises(FileFormatError, match="lon"):
         attempt(pd.DataFrame({"code": ["a"]}))
     with pytest.raises(FileFormatError, match="不是数字"):
