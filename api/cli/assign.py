@@ -196,23 +196,19 @@ class _FileJob:
 def _write(parts: Iterator[gpd.GeoDataFrame], target: Path) -> None:
     """Write answers part by part as CSV, which may be larger than memory, or all at once in another format.
 
-    In CSV a subject is a point, where it was located: parts of points and parts of shapes make one table. Parts go to a
-    file beside the target that takes its place at the end: a bad row found late leaves no half.
+    In CSV a subject is a point, where it was located: parts of points and parts of shapes make one table. A bad row
+    found late leaves no half.
     """
     if target.suffix.lower() != ".csv":
         files.write(pd.concat(list(parts), ignore_index=True), target)
         return
-    beside = target.with_name(f".{target.name}.part.csv")
-    try:
-        with beside.open("wb") as stream:
-            for number, part in enumerate(parts):
-                files.write(_as_points(part), beside.with_suffix(".chunk.csv"))
-                text = beside.with_suffix(".chunk.csv").read_bytes()
-                stream.write(text if number == 0 else text.split(b"\n", 1)[1])
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-        beside.with_suffix(".chunk.csv").unlink(missing_ok=True)
+    with files.in_place_of(target) as beside, beside.open("wb") as stream:
+        chunk = beside.with_name(f"{target.stem}.chunk.csv")
+        for number, part in enumerate(parts):
+            files.write(_as_points(part), chunk)
+            text = chunk.read_bytes()
+            chunk.unlink()
+            stream.write(text if number == 0 else text.split(b"\n", 1)[1])
 
 
 def _as_points(subjects: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

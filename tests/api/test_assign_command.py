@@ -146,6 +146,22 @@ def test_points_and_shapes_read_in_parts_are_one_table(folder: Path, monkeypatch
     assert rows["lon"][placed].astype(float).tolist() == pytest.approx(people.geometry.x[placed].tolist())
 
 
+def test_a_bad_row_found_late_leaves_the_old_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = table("EPSG:4490")
+    people.to_csv(folder / "people.csv", index=False)
+    monkeypatch.setattr("api.cli.assign.files.read_chunks", partial(files.read_chunks, chunk_rows=10))
+    words = ("people.csv", "--zones", "grids.gpkg", "--crs", "EPSG:4490")
+    assign(*words)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    people.loc[35, "编码"] = people.loc[3, "编码"]
+    people.to_csv(folder / "people.csv", index=False)
+    refused = CliRunner().invoke(app, ["assign", *words, "-o", "out.csv"])
+    assert refused.exit_code == 1
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after.pop("people.csv") != before.pop("people.csv")
+    assert after == before
+
+
 def test_nobody_to_assign(folder: Path) -> None:
     table("EPSG:4490")[:0].to_csv(folder / "people.csv", index=False)
     words = ("people.csv", "--zones", "grids.gpkg", "--crs", "EPSG:4490")
