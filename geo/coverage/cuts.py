@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from geo.coverage.findings import Tolerances
+    from geo.coverage.plane import Geometries
     from geo.coverage.zones import Zones
 
 BARRIERS: dict[str, tuple[str, str]] = {
@@ -76,6 +77,24 @@ def cut_subjects(zones: Zones, frame: gpd.GeoDataFrame, kind: str, limits: Toler
     return findings
 
 
+def divided(shape: shapely.Geometry, inside: shapely.Geometry, grid: float) -> Geometries:
+    """Return the pieces into which lines inside a polygon divide it.
+
+    Parameters
+    ----------
+    shape
+        Polygon or multipolygon.
+    inside
+        Lines, clipped to it.
+    grid
+        Lines that end nearer to its border than this, in its own unit, reach it: clipped lines miss it by rounding.
+    """
+    network = shapely.union_all([shapely.boundary(shape), inside], grid_size=grid)
+    pieces, _ = parts_of(np.array([shapely.polygonize([network])], dtype=object))
+    found: Geometries = pieces[shapely.contains_properly(shape, shapely.point_on_surface(pieces))]
+    return found
+
+
 def cut_zones(zones: Zones, frame: gpd.GeoDataFrame, limits: Tolerances) -> list[Finding]:
     """Return the zones that barriers divide into pieces.
 
@@ -103,10 +122,7 @@ def cut_zones(zones: Zones, frame: gpd.GeoDataFrame, limits: Tolerances) -> list
         for kind in sorted(set(kinds[near])):
             along = zones.plane.down(lines[near[kinds[near] == kind]])
             inside = shapely.intersection(shapely.union_all(along), shape)
-            # On a grid: by rounding, lines that were clipped to the border would end a hair before it.
-            network = shapely.union_all([shapely.boundary(shape), inside], grid_size=limits.tolerance_m)
-            pieces, _ = parts_of(np.array([shapely.polygonize([network])], dtype=object))
-            pieces = pieces[shapely.contains_properly(shape, shapely.point_on_surface(pieces))]
+            pieces = divided(shape, inside, limits.tolerance_m)
             wide = at_least_wide(pieces, limits.barrier_m)
             if wide.sum() > max(1, shapely.get_num_geometries(shape)):
                 interior = shapely.difference(

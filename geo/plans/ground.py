@@ -10,9 +10,10 @@ import numpy as np
 import shapely
 from pyproj import Transformer
 
-from geo.coverage.cuts import BARRIERS
+from geo.coverage.cuts import BARRIERS, divided
 from geo.coverage.plane import at_least_wide, parts_of
 from geo.crs import INTERNAL_CRS, metric_crs
+from geo.plans.redivision import GRID_DEG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,9 +240,7 @@ def _wide(shapes: NDArray[np.object_], widths: NDArray[np.float64]) -> NDArray[n
 
 
 def _divides(shape: shapely.Geometry, inside: shapely.Geometry, width: float) -> bool:
-    noded = shapely.union_all([shapely.boundary(shape), inside])
-    pieces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    pieces = pieces[shapely.contains_properly(shape, shapely.point_on_surface(pieces))]
+    pieces = divided(shape, inside, 2 * GRID_DEG)
     if len(pieces) <= shapely.get_num_geometries(shape):
         return False
     wide = at_least_wide(_flat(pieces), width)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import LineString, MultiPolygon, box
+from shapely import LineString, MultiPolygon, affinity, box
 
 from geo.errors import ProfileError
 from geo.plans import Census, Change, Draft, Ground, PlanZone, Population, Profile, Rule, warnings_of
@@ -217,6 +217,17 @@ def test_a_line_from_side_to_side_divides_a_zone(kind, rule) -> None:
 def test_a_line_that_divides_nothing_is_passed_over(line) -> None:
     ground = Ground(None, lines(("motorway", None, LineString(line))))
     assert not [w for w in warned([zone()], census([], ground=ground), Profile()) if w.place is not None]
+
+
+@pytest.mark.parametrize("angle", range(5, 90, 20))
+def test_a_slanted_line_divides_a_slanted_zone(angle) -> None:
+    """Where it meets the border no coordinate is exactly on both."""
+    middle = WEST.centroid
+    across = affinity.rotate(LineString([(-0.01, 0.005), (0.02, 0.005)]), 2 * angle, origin=middle)
+    ground = Ground(None, lines(("rail", None, across)))
+    slanted = zone(shape=affinity.rotate(WEST, angle, origin=middle))
+    found = [w for w in warned([slanted], census([], ground=ground), Profile()) if w.place is not None]
+    assert [each.rule for each in found] == ["crosses_railway"]
 
 
 def test_streets_and_what_no_rule_asks_are_passed_over() -> None:
