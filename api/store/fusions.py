@@ -93,7 +93,8 @@ def compute_fusion(
     NotFoundError
         No such territory, version, layer or level.
     InvalidRequestError
-        The version is another territory's, or a pinned cell is no longer the ground that the stored fusion numbered.
+        The version is another territory's, a layer is named twice, or a pinned cell is no longer the ground that the
+        stored fusion numbered.
     ZonesError
         From the kernel: layers that cannot be overlaid, a leading layer or pin that does not exist.
     """
@@ -201,6 +202,14 @@ def _levels(session: Session, version: VersionInfo, names: tuple[str, ...]) -> d
                 f"{version.code} has no layer {name!r}, or it has several levels",
                 remedy=f"可用: {'、'.join(level.code for level in there)}。",
             )
+    chosen = [found[name] for name in names]
+    twice = [name for name in dict.fromkeys(names) if chosen.count(found[name]) > 1]
+    if twice:
+        raise InvalidRequestError(
+            f"同一图层给了不止一次: {'、'.join(twice)}。",
+            f"layers given more than once: {twice}",
+            remedy="每个图层只写一次。",
+        )
     return found
 
 

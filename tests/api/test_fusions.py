@@ -157,6 +157,7 @@ def test_bad_choices_say_what_to_do(session: Session, version: str) -> None:
         (FusionOptions(("party", "grid"), within="ward"), NotFoundError),
         (FusionOptions(("party", "grid"), leading="civil"), ZonesError),
         (FusionOptions(("party",)), ZonesError),
+        (FusionOptions(("party", "grid", "party")), InvalidRequestError),
     ):
         with pytest.raises(failure) as caught:
             fusions.compute_fusion(session, "town", version, options)
