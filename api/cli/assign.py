@@ -20,7 +20,6 @@ from api.cli.sources import (
     Encoding,
     Reading,
     SheetName,
-    TableName,
     is_file,
     read_area,
     read_zones,
@@ -78,7 +77,9 @@ def assign(  # noqa: PLR0913  options of a command
         typer.Option("--zones-crs", help="网格文件的坐标系 (默认取文件自带的；文件未注明则同 --crs)"),
     ] = None,
     level: Annotated[str | None, typer.Option(help="网格文件里有几个层级时，分配到哪一个，例如 grid")] = None,
-    table_name: TableName = None,
+    table_name: Annotated[
+        str | None, typer.Option("--table", help="网格文件 (GeoPackage) 里的图层名，或 .zip 里的文件名")
+    ] = None,
     boundary: Boundary = None,
     sheet: SheetName = None,
     encoding: Encoding = None,
