@@ -39,6 +39,9 @@ _FIGURES = ("household", "business", "institution", "people")
 _SPLINTER_M = 10.0
 """A cell narrower than this (in meters) makes no place of its own."""
 
+_SHOWN = 4
+"""Codes of one department that a sentence names."""
+
 _FILLED = 0.8
 """A zone is several of another layer when they fill at least this part of it."""
 
@@ -46,6 +49,12 @@ COLUMNS = (
     "kind", "kind_name", "departments", "codes", "length_m", "own_length_m", "area_m2", "width_m",
     "household", "business", "institution", "people", "message", "message_en", "geometry",
 )  # fmt: skip
+
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("length_m", "own_length_m", "area_m2", "width_m"), float),
+    **dict.fromkeys(_FIGURES, int),
+}
+"""Of columns with numbers, also where there is no row to tell."""
 
 
 class Matches(NamedTuple):
@@ -189,7 +198,7 @@ def find_conflicts(cells: Cells, found: Survey) -> gpd.GeoDataFrame:
     for kind in ("grain", "containment"):
         _divide_borders(cells, [row for row in found.nested if row["kind"] == kind])
     rows.sort(key=lambda row: list(KINDS).index(row["kind"]))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=INTERNAL_CRS)
 
 
@@ -416,17 +425,25 @@ def _divide_borders(cells: Cells, rows: list[dict[str, Any]]) -> None:
 def _say(cells: Cells, row: dict[str, Any], taken: Mapping[str, list[str]] | None = None) -> None:
     """Write the sentences of a row, in place; ``taken``: the zones that ground is counted as that several claim."""
     names = {layer.code: layer.name for layer in cells.layers}
-    parts = []
+    parts, parts_en = [], []
     for code, zones in row["codes"].items():
-        shown = "、".join(zones[:4]) + (f" 等{len(zones)}个" if len(zones) > 4 else "") if zones else "无网格"  # noqa: PLR2004
+        more = len(zones) > _SHOWN
+        shown = "、".join(zones[:_SHOWN]) + (f" 等{len(zones)}个" if more else "") if zones else "无网格"
         parts.append(f"{names[code]} {shown}")
+        listed = ", ".join(zones[:_SHOWN]) + (f" and {len(zones) - _SHOWN} more" if more else "")
+        parts_en.append(f"{code} {listed or 'none'}")
     chinese, english = KINDS[row["kind"]]
     row["kind_name"] = chinese
     size = f"{row['area_m2']:,.0f} m²，争议边界 {row['length_m']:,.0f} 米，{row['household']:,} 户"
+    which = "disputed borders"
     if row["kind"] in ("grain", "containment"):
+        which = "borders within"
         size = f"{row['area_m2']:,.0f} m²，内部边界 {row['length_m']:,.0f} 米，{row['household']:,} 户"
     row["message"] = f"{chinese}：{'；'.join(parts)}（{size}）。"
-    row["message_en"] = f"{english}: {row['area_m2']:,.0f} m2, {row['household']} households"
+    row["message_en"] = (
+        f"{english}: {'; '.join(parts_en)} ({row['area_m2']:,.0f} m2, {which} {row['length_m']:,.0f} m, "
+        f"{row['household']:,} households)"
+    )
     if taken:
         counted = "；".join(f"{names[code]} {'、'.join(zones)}" for code, zones in taken.items())
         row["message"] += f"这块地暂按排在前面的 {counted} 计算；请先修复重叠，再重新合一。"

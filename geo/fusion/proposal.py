@@ -129,7 +129,9 @@ def propose(
         exempt = {number for number, base in draft.base.items() if cells.dedicated(base)}
         split(draft, units, profile.households, exempt)
         merge(draft, units, profile.households, exempt)
-        draft.rules = breaches(draft, units, profile.households, exempt)
+        solid = np.zeros(len(own), dtype=bool)
+        solid[unit[cells.whole]] = True
+        draft.rules = breaches(draft, units, profile.households, exempt, solid)
     return draft
 
 

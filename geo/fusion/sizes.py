@@ -117,12 +117,19 @@ def merge(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[i
             draft.give(draft.group == number, final[number], "merge")
 
 
-def breaches(draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int]) -> dict[int, str]:
-    """Say in Chinese how grids break the rules of size, and why nothing better was found."""
+def breaches(
+    draft: Draft, units: Units, limits: tuple[float, float], exempt: set[int], solid: NDArray[np.bool_]
+) -> dict[int, str]:
+    """Say in Chinese how grids break the rules of size, and why nothing better was found.
+
+    ``solid`` tells which units are the cells of an estate or building that borders cut.
+    """
     low, high = limits
     good = draft.group >= 0
     total = np.bincount(draft.group[good], weights=units.households[good])
     parts = np.bincount(draft.group[good])
+    kept = np.zeros(len(parts), dtype=bool)
+    kept[draft.group[good & solid]] = True
     border = _borders(draft, units)
     out: dict[int, str] = {}
     for number in np.unique(draft.group[good]).tolist():
@@ -131,7 +138,11 @@ def breaches(draft: Draft, units: Units, limits: tuple[float, float], exempt: se
             continue
         if load > high:
             if parts[number] == 1:
-                why = "内部没有任何图层的边界可供拆分"
+                why = (
+                    "内部的边界都穿过不可切分的小区或楼栋"
+                    if kept[number]
+                    else "内部没有任何图层的边界可供拆分"
+                )
             elif load < 2.0 * low:
                 why = "拆开后会有网格低于下限"
             else:

@@ -59,6 +59,22 @@ def test_grain_containment_and_omission_are_named() -> None:
     assert "无网格" in missing.conflicts["message"].iloc[0]
 
 
+def test_sentences_name_the_grids_in_both_languages() -> None:
+    grain = fuse({"party": drawn("AA"), "urban": drawn("PQ")}, profile=NO_SIZES).conflicts.iloc[0]
+    assert "党建网格 A；城管网格 P、Q（" in grain["message"]
+    assert "party A; urban P, Q (84,7" in grain["message_en"]
+    assert "borders within 222 m, 0 households)" in grain["message_en"]
+    missing = fuse({"party": drawn("AB"), "civil": drawn("M.")}, profile=NO_SIZES).conflicts.iloc[0]
+    assert "party B; civil none (" in missing["message_en"]
+
+
+def test_numbers_are_numbers_where_nobody_disagrees() -> None:
+    conflicts = fuse({"party": drawn("AB"), "order": drawn("AB")}, profile=NO_SIZES).conflicts
+    assert conflicts.empty
+    types = {name: conflicts[name].dtype.kind for name in ("length_m", "area_m2", "household", "people")}
+    assert types == {"length_m": "f", "area_m2": "f", "household": "i", "people": "i"}
+
+
 def test_overlaps_inside_a_layer_are_listed_and_counted_once() -> None:
     doubled = pd.concat([drawn("AABB"), drawn(".XX.")], ignore_index=True)
     layers = {"party": doubled, "order": drawn("AABB")}

@@ -234,6 +234,17 @@ def test_a_broken_rule_says_why_nothing_better_was_found(
     assert (broken["explanation"].str.contains("户，")).all()
 
 
+def test_a_grid_that_is_one_large_estate_says_so() -> None:
+    """A border of public order runs through it."""
+    layers = {"party": drawn("AAAA"), "order": drawn("XXYY")}
+    subjects = households((0.5, 0.5, 60), (3.5, 0.5, 60))
+    estate = footprints(ground(0, 0, 4, 1))
+    profile = FusionProfile(households=(30, 100))
+    fused = fuse(layers, estates=estate, subjects=subjects, profile=profile)
+    assert "穿过不可切分的小区或楼栋" in fused.proposal["rule"].iloc[0]
+    assert sorted(fuse(layers, subjects=subjects, profile=profile).proposal["household"]) == [60, 60]
+
+
 def test_a_small_grid_beside_a_dedicated_one_says_so() -> None:
     party = drawn("AABB").assign(kind=["general", "dedicated"])
     layers = {"party": party, "order": drawn("XXXX")}
