@@ -96,8 +96,8 @@ class ZoneIndex:
     Raises
     ------
     ZonesError
-        If there is no polygon at all, a row is neither polygon nor multipolygon, or a coordinate is not
-        finite or beyond 1e100.
+        If there is no geometry column or no polygon at all, a row is neither polygon nor multipolygon, or a
+        coordinate is not finite or beyond 1e100.
     MixedReferenceError
         If the frame names a reference that is not geographic.
 
@@ -116,13 +116,19 @@ class ZoneIndex:
     """
 
     def __init__(self, zones: gpd.GeoDataFrame) -> None:
-        if zones.crs is not None and not zones.crs.is_geographic:
+        try:
+            crs, geometries = zones.crs, np.asarray(zones.geometry.array, dtype=object)
+        except AttributeError as error:
+            raise ZonesError(
+                "网格没有图形列。", "the zones have no geometry column", remedy="请提供 GeoDataFrame。"
+            ) from error
+        if crs is not None and not crs.is_geographic:
             raise MixedReferenceError(
-                f"网格的坐标（{zones.crs.to_string()}）不是经纬度，定位需要经纬度。",
+                f"网格的坐标（{crs.to_string()}）不是经纬度，定位需要经纬度。",
                 "zones are not in lon/lat, which locating needs",
                 remedy="请先转换到 EPSG:4490（geo.crs.to_internal）。",
             )
-        edges = _Edges.of(np.asarray(zones.geometry.array, dtype=object))
+        edges = _Edges.of(geometries)
         self._adopt(len(zones), *_build(edges))
 
     def _adopt(self, zones: int, most: int, columns: int, arrays: Mapping[str, NDArray[Any]]) -> None:

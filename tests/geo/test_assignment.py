@@ -277,6 +277,9 @@ def test_zones_that_are_no_zones() -> None:
         ZoneIndex(frame(broken))
     with pytest.raises(ZonesError, match="不是有限的数"):
         ZoneIndex(frame(box(0, 0, 1e101, 1)))
+    for bare in (frame(box(0, 0, 1, 1)).drop(columns="geometry"), pd.DataFrame({"code": ["A"]})):
+        with pytest.raises(ZonesError, match="没有图形列"):
+            ZoneIndex(bare)  # type: ignore[arg-type]
     for metres in ("EPSG:4528", "EPSG:4978"):  # projected, geocentric
         with pytest.raises(MixedReferenceError, match=metres):
             ZoneIndex(frame(box(0, 0, 1, 1)).set_crs(metres))
