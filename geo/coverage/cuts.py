@@ -31,6 +31,13 @@ BARRIERS: dict[str, tuple[str, str]] = {
 }
 """Kinds of lines (OpenStreetMap's values) that should not cut a zone, with their names."""
 
+FAMILIES: dict[str, str] = {
+    **dict.fromkeys(("motorway", "motorway_link", "expressway", "trunk"), "expressway"),
+    **dict.fromkeys(("rail", "railway", "light_rail"), "railway"),
+    **dict.fromkeys(("river", "canal"), "river"),
+}
+"""Kinds that go on in one another: a trunk road that becomes a motorway inside a zone still cuts it."""
+
 _OTHER = ("隔断线", "a barrier")
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
@@ -115,18 +122,21 @@ def cut_zones(zones: Zones, frame: gpd.GeoDataFrame, limits: Tolerances) -> list
         counted &= np.isin(kinds, list(BARRIERS))
     lines, kinds = lines[counted], kinds[counted]
     at, row = zones.tree.query(lines, predicate="intersects")
+    families = np.array([FAMILIES.get(kind, "") for kind in kinds], dtype=object)
     findings = []
     for number in np.unique(row):
         shape = zones.laid(np.array([number]))[0]
         near = at[row == number]
-        for kind in sorted(set(kinds[near])):
-            along = zones.plane.down(lines[near[kinds[near] == kind]])
-            inside = shapely.intersection(shapely.union_all(along), shape)
+        for family in sorted(set(families[near])):
+            chosen = near[families[near] == family]
+            along = shapely.intersection(zones.plane.down(lines[chosen]), shape)
+            inside = shapely.union_all(along)
             pieces = divided(shape, inside, limits.tolerance_m)
             wide = at_least_wide(pieces, limits.barrier_m)
             if wide.sum() > max(1, shapely.get_num_geometries(shape)):
                 interior = shapely.difference(
                     inside, shapely.buffer(shapely.boundary(shape), limits.tolerance_m)
                 )
-                findings.append(Finding("cut_barrier", interior, (int(number),), BARRIERS.get(kind, _OTHER)))
+                named = BARRIERS.get(kinds[chosen[np.argmax(shapely.length(along))]], _OTHER)
+                findings.append(Finding("cut_barrier", interior, (int(number),), named))
     return findings

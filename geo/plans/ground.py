@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from pyproj import Transformer
 
-from geo.coverage.cuts import BARRIERS, divided
+from geo.coverage.cuts import BARRIERS, FAMILIES, divided
 from geo.coverage.plane import at_least_wide, parts_of
 from geo.crs import INTERNAL_CRS, metric_crs
 from geo.plans.redivision import GRID_DEG
@@ -25,11 +25,7 @@ if TYPE_CHECKING:
     from geo.plans.draft import PlanZone
     from geo.plans.rules import Profile
 
-CROSSED: dict[str, str] = {
-    **dict.fromkeys(("motorway", "motorway_link", "expressway", "trunk"), "crosses_expressway"),
-    **dict.fromkeys(("rail", "railway", "light_rail"), "crosses_railway"),
-    **dict.fromkeys(("river", "canal"), "crosses_river"),
-}
+CROSSED: dict[str, str] = {kind: f"crosses_{family}" for kind, family in FAMILIES.items()}
 """Which rule a kind of line is about."""
 
 CUT: dict[str, str] = {"estate": "cut_estate", "building": "cut_building"}

@@ -356,6 +356,21 @@ def test_cut_by_barriers() -> None:
     assert faults.geometry[0].geom_type == "LineString"
 
 
+def test_an_expressway_that_changes_its_kind_inside_a_zone_cuts_it_once() -> None:
+    zones = frame(board())
+    middle, south, north = X0 + 0.5 * STEP, Y0 - 0.1 * STEP, Y0 + 1.1 * STEP
+    ends = [(south, Y0 + 0.3 * STEP), (Y0 + 0.3 * STEP, north)]
+    lines = [shapely.LineString([(middle, low), (middle, high)]) for low, high in ends]
+
+    def found(*called: str) -> gpd.GeoDataFrame:
+        return find_faults(zones, barriers=gpd.GeoDataFrame({"kind": called}, geometry=lines, crs=LONLAT))
+
+    faults = found("trunk", "motorway")
+    assert kinds(faults) == [("cut_barrier", {"a0"})]
+    assert "被高速公路穿过" in faults.message[0], "named after the longer part"
+    assert found("river", "motorway").empty, "one ends where the other begins, and neither crosses"
+
+
 @pytest.mark.parametrize("clipped", [False, True])
 def test_a_slanted_barrier_cuts_every_zone_that_it_crosses(*, clipped: bool) -> None:
     """Where it meets a slanted border no coordinate is exactly on both."""
